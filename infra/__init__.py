@@ -1,0 +1,1 @@
+"""How the world is touched: settings, ledger, mail, portal, Prefect, command line."""

@@ -1,0 +1,24 @@
+"""Numbers do not reveal counts: the only source of chance in the product."""
+
+from __future__ import annotations
+
+import random
+import secrets
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Digits and capitals that nobody confuses on the telephone: no 0/O, 1/I/L, U."""
+
+
+def letters(count: int) -> str:
+    """``count`` characters of :data:`ALPHABET`, unpredictable."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(count))
+
+
+def token() -> str:
+    """128 bits of chance as URL-safe text."""
+    return secrets.token_urlsafe(16)
+
+
+def jitter(seconds: float, spread: float = 0.3) -> float:
+    """``seconds`` varied by up to ``spread`` (a share) either way, so that repeats do not march in step."""
+    return seconds * random.uniform(1 - spread, 1 + spread)

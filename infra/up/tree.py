@@ -1,0 +1,118 @@
+"""首接首办: the supervisor answers for every part until it has stopped; a part that dies is started again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+
+from infra.up.part import Part, Running
+from infra.up.screen import Screen
+
+GRACE = 5.0
+"""Seconds a part has for a clean end; with two groups, one after the other, all are gone within ten."""
+LOOK = 0.2
+
+
+class Stopped(Exception):
+    """Somebody asked the whole tree to stop."""
+
+
+class PartFault(Exception):
+    """A part did not become healthy; the text says which, and quotes its log."""
+
+
+class Tree:
+    """The parts, in the order in which they were started."""
+
+    def __init__(self, logs: Path, screen: Screen) -> None:
+        self.logs = logs
+        self.screen = screen
+        self.running: dict[str, Running] = {}
+        self.stopping = threading.Event()
+        self.hurry = threading.Event()
+
+    def spawn(self, part: Part) -> None:
+        """Start a part without waiting for it."""
+        self.check_stop()
+        self.screen.starting(part.name)
+        one = Running(part, self.logs / f"{part.name.replace(' ', '-').lower()}.log")
+        if one.log.exists():
+            one.log.replace(one.log.with_suffix(".log.before"))
+        self.running[part.name] = one
+        one.start()
+
+    def wait(self, name: str) -> None:
+        """Wait until the part is healthy. Raises :class:`PartFault` when it dies or takes too long."""
+        one = self.running[name]
+        while not one.part.healthy():
+            self.pause(LOOK)
+            if not one.alive:
+                raise PartFault(_epitaph(one, "ended while starting"))
+            if time.monotonic() - one.started > one.part.patience:
+                raise PartFault(_epitaph(one, f"was not healthy after {one.part.patience:.0f} s"))
+        self.screen.ready(name)
+
+    def errand(self, name: str, *command: str) -> None:
+        """Run a short command to its end."""
+        self.spawn(Part(name=name, command=command, healthy=lambda: False))
+        one = self.running.pop(name)
+        while one.alive:
+            try:
+                self.pause(LOOK / 2)
+            except Stopped:
+                one.send(signal.SIGKILL)
+                raise
+        if one.process is not None and one.process.returncode:
+            raise PartFault(_epitaph(one, f"failed with code {one.process.returncode}"))
+        self.screen.ready(name)
+
+    def look_after(self) -> None:
+        """Start again what died. Call it often."""
+        for one in self.running.values():
+            if one.alive:
+                self._welcome_back(one)
+            elif not one.again_at:
+                pause = one.notice_death()
+                code = one.process.returncode if one.process else "?"
+                self.screen.say(f"{one.part.name} ended (code {code}); started again in {pause:g} s. Its log: {one.log}")
+            elif time.monotonic() >= one.again_at:
+                one.start()
+
+    def _welcome_back(self, one: Running) -> None:
+        if one.recovering and one.part.healthy():
+            one.recovering = False
+            self.screen.say(f"{one.part.name} is well again")
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not longer than until somebody asks to stop."""
+        self.stopping.wait(seconds)
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        if self.stopping.is_set():
+            raise Stopped
+
+    def stop(self) -> None:
+        """Stop what uses the server first, then the server; what does not go is killed. Takes at most 2 × GRACE."""
+        servers = [one for one in self.running.values() if one.part.serves]
+        for group in ([one for one in self.running.values() if not one.part.serves], servers):
+            self._stop(group)
+        self.running.clear()
+
+    def _stop(self, group: list[Running]) -> None:
+        for one in group:
+            one.send(signal.SIGTERM)
+        until = time.monotonic() + GRACE - 0.5
+        while any(one.alive for one in group) and time.monotonic() < until and not self.hurry.is_set():
+            time.sleep(0.05)
+        for one in group:
+            one.send(signal.SIGKILL)
+            if one.process is not None:
+                one.process.wait()
+
+
+def _epitaph(one: Running, what: str) -> str:
+    words = one.last_words()
+    return f"{one.part.name} {what}; log: {one.log}" + (f"\n{words}" if words else "")

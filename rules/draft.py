@@ -1,0 +1,128 @@
+"""decide says what a signal means: a :class:`Draft` is the working copy in which the stages write their entries.
+
+Every entry is folded at once, so that what is decided next already sees what was decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rules.case import CITIZEN, Assignment, Case, Data, Entry, Role, Signal
+from rules.clocks import next_rung
+from rules.evolve import evolve
+from rules.fields import Field
+from rules.process import Process, Stage
+
+if TYPE_CHECKING:
+    from rules.rulebook import Rulebook
+
+WHOLE_CASE = "whole_case"
+
+
+class Draft:
+    """The case under one signal at ``now`` (aware, UTC), and the entries decided so far."""
+
+    def __init__(self, rulebook: Rulebook, case: Case, signal: Signal, now: datetime) -> None:
+        self.rulebook = rulebook
+        self.case = case
+        self.signal = signal
+        self.now = now
+        self.entries: list[Entry] = []
+
+    @property
+    def process(self) -> Process:
+        return self.rulebook.process(self.case.process)
+
+    @property
+    def stage(self) -> Stage:
+        return self.process.stages[self.case.stage]
+
+    @property
+    def own(self) -> Assignment:
+        """The assignment the signal was given under."""
+        assignment = self.case.assignment(self.signal.assignment or "")
+        if assignment is None:
+            raise LookupError(f"{self.case.number} has no assignment {self.signal.assignment!r}")
+        return assignment
+
+    def add(self, kind: str, **data: Any) -> None:
+        """Append an entry by the signal's actor; empty fields are left out, so that the ledger stays small."""
+        kept = {name: value for name, value in data.items() if value not in (None, False, (), [], {}, "")}
+        entry = Entry(kind, self.now, self.signal.actor, kept)
+        self.entries.append(entry)
+        self.case = evolve(self.case, entry)
+
+    def finish(self, kind: str, outcome: str, **data: Any) -> None:
+        """Append the entry that ends the present stage: its assignments end and its clocks stop."""
+        self.add(kind, outcome=outcome, end=self.endings(), stop=self.stage_clocks(), **data)
+
+    def endings(self) -> dict[str, str]:
+        """Open assignments of the present stage -> how they end; the citizen's lasts until the case is closed."""
+        ended = {a.id: "stage_ended" for a in self.case.open_assignments() if a.role != Role.CITIZEN}
+        if self.signal.assignment in ended:
+            ended[self.signal.assignment] = self.signal.action
+        return ended
+
+    def stage_clocks(self) -> list[str]:
+        return [c.id for c in self.case.clocks if c.runs and c.name != WHOLE_CASE]
+
+    def clocks_of(self, action: str, assignment: Assignment) -> list[str]:
+        """Running clocks of ``assignment`` that ``action`` stops."""
+        specs = self.stage.clocks
+        stopped = {name for name, spec in specs.items() if spec.stopped_by == action}
+        return [c.id for c in self.case.clocks if c.runs and c.name in stopped and c.assignment == assignment.id]
+
+    def open(self, role: Role, party: str, *, nth: int = 1, **more: Any) -> dict[str, Any]:
+        """An assignment to open; ``nth`` counts several of one role opened by one entry."""
+        count = sum(a.role == role for a in self.case.assignments) + nth
+        return {"id": f"{role}-{count}", "party": party, "role": str(role)} | {k: v for k, v in more.items() if v}
+
+    def clock(
+        self, name: str, holder: str, *, nth: int = 1, urgency: str = "", since: datetime | None = None, **more: Any
+    ) -> list[dict[str, Any]]:
+        """The clock ``name`` as a list of one, or none when the rulebook sets no deadline for it.
+
+        ``since``: when it started (default now); ``more``: ``stage``, ``assignment``, ``on_due``.
+        """
+        case, book = self.case, self.rulebook
+        urgency, start = urgency or case.urgency, since or self.now
+        span = book.deadline(case.process, name, urgency).value
+        if span is None:
+            return []
+        due = book.calendar.add(start, span)
+        rung = next_rung(book, name, urgency, since=start, due=due)
+        at = due if more.get("on_due") else rung.at if rung else None
+        count = sum(c.name == name for c in case.clocks) + nth
+        timed = {"due": due.isoformat(), "next": at and at.isoformat(), "since": since and since.isoformat()}
+        spec = {"id": f"{name}-{count}", "name": name, "holder": holder, **timed, **more}
+        return [{k: v for k, v in spec.items() if v}]
+
+    def letter(self, name: str, to: str, *, assignment: str = "", **values: Any) -> dict[str, Any]:
+        """A letter to write: ``to`` is ``citizen``, a department code, or ``code:head``."""
+        return {"letter": name, "to": to} | ({"assignment": assignment} if assignment else {}) | values
+
+    def to_citizen(self, name: str, **values: Any) -> dict[str, Any]:
+        return self.letter(name, CITIZEN, assignment="citizen-1", **values)
+
+    def to_ended(self, reason: str) -> list[dict[str, Any]]:
+        """A word to every department whose task ends now without its doing."""
+        others = [a for a in self.case.open_assignments() if a.role in (Role.LEAD, Role.PARTNER)]
+        return [self.letter("task_ended", a.party, why=reason) for a in others if a.id != self.signal.assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a party may do. ``guard`` raises a Refusal; ``apply`` writes the entries; ``outcomes`` may end the stage."""
+
+    name: str
+    guard: Callable[[Draft], None]
+    apply: Callable[[Draft, Data], None]
+    fields: Sequence[Field] = ()
+    outcomes: Sequence[str] = ()
+
+
+def anyone(draft: Draft) -> None:
+    """A guard that refuses nothing."""

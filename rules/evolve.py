@@ -1,0 +1,201 @@
+"""建立台账: what the entries of a case add up to. Nothing here decides; it only remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rules.case import Assignment, Case, Clock, Entry
+
+
+def fold(number: str, entries: Iterable[Entry]) -> Case:
+    """The case of all its entries, oldest first. Raises :class:`ValueError` when there are none."""
+    case: Case | None = None
+    for entry in entries:
+        case = evolve(case, entry, number=number)
+    if case is None:
+        raise ValueError(f"{number} has no entries")
+    return case
+
+
+def evolve(case: Case | None, entry: Entry, *, number: str = "") -> Case:
+    """The case after one more entry; the first entry (``complaint_received``) makes the case."""
+    if case is None:
+        case = _received(number, entry)
+    changes: dict[str, Any] = {"seq": case.seq + 1, "updated_at": entry.at}
+    changes |= _consequences(case, entry)
+    if own := _OWN.get(entry.kind):
+        changes |= own(case, entry)
+    return replace(case, **changes)
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """An ISO text of an entry as an aware moment."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def _received(number: str, entry: Entry) -> Case:
+    d = entry.data
+    return Case(
+        number=number,
+        rulebook=d["rulebook"],
+        process=d["process"],
+        opened_at=entry.at,
+        channel=d["channel"],
+        type=d["type"],
+        category=d.get("category"),
+        district=d.get("district"),
+        anonymous=d.get("anonymous", False),
+        confidential=d.get("confidential", False),
+    )
+
+
+def _consequences(case: Case, entry: Entry) -> dict[str, Any]:
+    """What every kind of entry may carry: outcome, assignments opened and ended, clocks started and stopped."""
+    d = entry.data
+    changes: dict[str, Any] = {}
+    if "outcome" in d:
+        changes["outcome"] = d["outcome"]
+    if "open" in d or "end" in d:
+        ends: Mapping[str, str] = d.get("end", {})
+        kept = [_ended(a, entry.at, ends[a.id]) if a.id in ends else a for a in case.assignments]
+        changes["assignments"] = (*kept, *(_opened(o, case, entry) for o in d.get("open", ())))
+    if "start" in d or "stop" in d:
+        stops = set(d.get("stop", ()))
+        left = [replace(c, stopped_at=entry.at) if c.id in stops and c.runs else c for c in case.clocks]
+        changes["clocks"] = (*left, *(_started(s, entry) for s in d.get("start", ())))
+    return changes
+
+
+def _opened(opened: Mapping[str, Any], case: Case, entry: Entry) -> Assignment:
+    return Assignment(
+        id=opened["id"],
+        party=opened["party"],
+        role=opened["role"],
+        stage=entry.data.get("stage", case.stage),
+        opened_at=entry.at,
+        ruled=opened.get("ruled", False),
+        claimed_at=entry.at if opened.get("claimed") else None,
+    )
+
+
+def _ended(assignment: Assignment, at: datetime, how: str) -> Assignment:
+    return replace(assignment, ended_at=at, how=how)
+
+
+def _started(started: Mapping[str, Any], entry: Entry) -> Clock:
+    return Clock(
+        id=started["id"],
+        name=started["name"],
+        holder=started["holder"],
+        started_at=moment_of(started.get("since")) or entry.at,
+        due_at=datetime.fromisoformat(started["due"]),
+        next_at=moment_of(started.get("next")),
+        assignment=started.get("assignment"),
+        stage=started.get("stage", ""),
+        on_due=started.get("on_due", ""),
+    )
+
+
+def _stage_entered(case: Case, entry: Entry) -> dict[str, Any]:
+    stage = entry.data["stage"]
+    changes = {"stage": stage, "outcome": None, "visits": {**case.visits, stage: case.visits.get(stage, 0) + 1}}
+    return changes | {k: entry.data[k] for k in ("category", "district", "urgency") if k in entry.data}
+
+
+def _dispatched(case: Case, entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    changes = {"lead": d["lead"], "partners": tuple(d.get("partners", ())), "ruled": d.get("ruled", False), "dispute": None}
+    return changes | {k: d[k] for k in ("category", "urgency") if k in d}
+
+
+def _returned(case: Case, entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    if d.get("role") == "partner":
+        return {"partners": tuple(p for p in case.partners if p != entry.actor)}
+    return {"returns": case.returns + 1, "dispute": _dispute(entry), "lead": None, "partners": ()}
+
+
+def _dispute(entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    return {"why": d["outcome"], "by": entry.actor, "reason": d["reason"], "department": d.get("department")}
+
+
+def _touched(case: Case, entry: Entry, **change: Any) -> dict[str, Any]:
+    """One assignment changed by its party."""
+    id = entry.data["assignment"]
+    return {"assignments": tuple(replace(a, **change) if a.id == id else a for a in case.assignments)}
+
+
+def _contributed(case: Case, entry: Entry) -> dict[str, Any]:
+    id, at = entry.data["assignment"], entry.at
+    done = {"contribution": entry.data["contribution"], "ended_at": at, "how": "contribute"}
+    return {"assignments": tuple(replace(a, **done, claimed_at=a.claimed_at or at) if a.id == id else a for a in case.assignments)}
+
+
+def _partners_added(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"partners": (*case.partners, *entry.data["partners"])}
+
+
+def _answered(case: Case, entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    return {"answer": d["answer"], "reply": d["reply"], "plan": d.get("plan")}
+
+
+def _explained(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"explanation": entry.data["text"], "final": entry.data.get("final", False)}
+
+
+def _rated(case: Case, entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    rating = {k: d.get(k, "") for k in ("solved", "satisfied", "comment")}
+    again = {"redos": case.redos + 1, "explanation": ""} if d["outcome"] == "redo" else {}
+    return {"rating": rating, **again}
+
+
+def _contested(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"contests": case.contests + 1, "dispute": _dispute(entry), "explanation": "", "plan": None}
+
+
+def _extended(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"extensions": case.extensions + 1} | _clock_set(case, entry, due_at=datetime.fromisoformat(entry.data["due"]), rung="")
+
+
+def _rung(case: Case, entry: Entry) -> dict[str, Any]:
+    return _clock_set(case, entry, rung=entry.data["rung"])
+
+
+def _clock_set(case: Case, entry: Entry, **change: Any) -> dict[str, Any]:
+    id, at = entry.data["clock"], moment_of(entry.data.get("next"))
+    return {"clocks": tuple(replace(c, next_at=at, **change) if c.id == id else c for c in case.clocks)}
+
+
+def _closed(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"stage": "closed", "outcome": None, "closed_at": entry.at, "result": entry.data["result"]}
+
+
+_OWN: Mapping[str, Callable[[Case, Entry], dict[str, Any]]] = {
+    "stage_entered": _stage_entered,
+    "complaint_dispatched": _dispatched,
+    "owner_ruled": _dispatched,
+    "complaint_answered": _answered,
+    "department_claimed": lambda case, entry: _touched(case, entry, claimed_at=entry.at),
+    "citizen_contacted": lambda case, entry: _touched(case, entry, contacted_at=entry.at),
+    "department_fixed": _answered,
+    "department_returned": _returned,
+    "partners_requested": _partners_added,
+    "partner_contributed": _contributed,
+    "coordination_closed": _answered,
+    "fix_postponed": _answered,
+    "demand_refused": _answered,
+    "extension_granted": _extended,
+    "explanation_given": _explained,
+    "citizen_contested": _contested,
+    "citizen_rated": _rated,
+    "rung_reached": _rung,
+    "case_closed": _closed,
+}
+"""Kinds of entry that change more than their consequences. The others: complaint_received, citizen_silent,
+citizen_withdrew, information_added."""

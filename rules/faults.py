@@ -1,0 +1,58 @@
+"""Every bad input gets a clear answer: what is wrong in a rulebook, where, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a rulebook. ``line`` counts from 1 (0: the file as a whole); ``cell`` is a column or a YAML path."""
+
+    file: str
+    line: int
+    cell: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} [{self.cell}] {self.message}" if self.cell else f"{place} {self.message}"
+
+
+class RulebookFaults(Exception):
+    """A rulebook that cannot be used; carries all its faults at once."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+def read_yaml(text: str, file: str) -> Any:
+    """Plain data of a YAML text. Raises :class:`RulebookFaults` with the line of a syntax fault."""
+    try:
+        return yaml.load(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 0
+        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {fault.problem}")]) from fault
+
+
+def line_of(text: str, path: tuple[str | int, ...]) -> int:
+    """The line (from 1) where ``path`` stands in a YAML text; that of the nearest parent when it is missing."""
+    node = yaml.compose(text, Loader=_LOADER)
+    line = 1
+    for key in path:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(key)), None)
+            if pair is None:
+                return line
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+    return line
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,0 +1,1 @@
+"""One retryable step per verb of the policy: read the ledger, ask the rules, append in one transaction."""
