@@ -1,28 +1,31 @@
-"""限时反馈: working time in Qingdao, with public holidays and make-up workdays (调休) of the State Council's notices.
+"""限时反馈: working time of the city, with the public holidays and make-up workdays (调休) of the State Council's notices.
 
-Office hours 09:00–12:00 and 13:30–17:30, Asia/Shanghai; one working day is seven working hours. Moments go in and
-come out aware, in UTC. A year without a notice yet is *provisional*: it is calculated from the statutory days, and said.
+Moments go in and come out aware, in UTC, in whole seconds. Office hours are data (``calendar.yaml``). A year without a
+notice yet is *provisional*: it is calculated from the statutory days, and said.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import holidays
 
 ZONE_SECONDS = 8 * 3600
 """Asia/Shanghai is UTC+8 without summer time since 1991; plain arithmetic is ten times faster than a zone database."""
 DAY = 86_400
-OFFICE = ((9 * 3600, 12 * 3600), (13 * 3600 + 1800, 17 * 3600 + 1800))
-"""Office hours as seconds after local midnight."""
-WORKDAY = sum(end - start for start, end in OFFICE)
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_NOTICE = 2004
+OFFICE_HOURS = ("09:00-12:00", "13:30-17:30")
+"""Used when ``calendar.yaml`` names none."""
+LONGEST = 10_000
+"""Nobody promises more days than this; a longer span is a slip of the hand."""
 
-_SECONDS = {"min": 60, "h": 3600, "d": DAY, "wd": WORKDAY}
+_SECONDS = {"min": 60, "h": 3600, "d": DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,12 @@ class Span:
         """Raises :class:`ValueError` that says how a span is written."""
         amount, _, unit = text.strip().partition(" ")
         try:
-            return cls(float(amount), _known(unit.strip()))
+            span = cls(float(amount), unit.strip())
         except ValueError:
-            raise ValueError(f"'{text}' is not a span; write for example 30 min, 2 h, 7 d or 0.5 wd") from None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of the span: of working time for ``wd``, else of clock time."""
-        return self.amount * _SECONDS[self.unit]
+            span = cls(math.nan, unit)
+        if span.unit not in (*_SECONDS, "wd") or not abs(span.amount) <= LONGEST:
+            raise ValueError(f"'{text}' is not a span; write for example 30 min, 2 h, 7 d or 0.5 wd")
+        return span
 
     def of(self, amount: float) -> Span:
         """``amount`` of the same unit."""
@@ -54,94 +55,142 @@ class Span:
         return f"{self.amount:g} {self.unit}"
 
 
-def _known(unit: str) -> str:
-    if unit not in _SECONDS:
-        raise ValueError(unit)
-    return unit
+class OfficeHours:
+    """The hours of one working day, as two tables from minute to minute, so that no hour is ever searched for.
+
+    ``hours``: intervals such as ``09:00-12:00``. Raises :class:`ValueError` for what is no such interval.
+    """
+
+    def __init__(self, hours: Sequence[str]) -> None:
+        opened = [minute for text in hours for minute in _interval(text)]
+        if not opened or opened != sorted(set(opened)):
+            raise ValueError("office hours have to be intervals in order, without overlap")
+        self.workday = len(opened) * 60
+        """Seconds of one working day (wd)."""
+        self._minute_at = opened
+        self._open = frozenset(opened)
+        self._worked = [bisect_left(opened, minute) * 60 for minute in range(24 * 60)]
+
+    def worked(self, second: int) -> int:
+        """Working seconds of a working day before ``second`` after midnight."""
+        minute = second // 60
+        return self._worked[minute] + (second % 60 if minute in self._open else 0)
+
+    def closing(self, worked: int) -> int:
+        """The second after midnight at which ``worked`` seconds (not zero) are done."""
+        minute, second = divmod(worked - 1, 60)
+        return self._minute_at[minute] * 60 + second + 1
+
+    def opening(self, worked: int) -> int:
+        """The second after midnight from which the work after ``worked`` seconds is done."""
+        minute, second = divmod(worked, 60)
+        return self._minute_at[minute] * 60 + second
 
 
-@dataclass(frozen=True)
+def _interval(text: str) -> range:
+    try:
+        start, end = ((int(h) * 60 + int(m)) for h, m in (side.strip().split(":") for side in text.split("-")))
+    except (ValueError, AttributeError):
+        raise ValueError(f"'{text}' is not an interval such as 09:00-12:00") from None
+    if not 0 <= start < end <= 24 * 60:
+        raise ValueError(f"'{text}' does not lie within one day, from early to late")
+    return range(start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Consecutive years, prepared: days are counted since 1970."""
+
+    first: int
+    last: int
+    before: Sequence[int]
+    """For each day since ``first``: how many working days lie before it."""
+    workdays: Sequence[int]
+
+
 class Calendar:
-    """Working days of the city. ``workdays`` and ``days_off`` override the library, ``noticed`` names years whose
+    """Working days of the city. ``workdays`` and ``days_off`` override the library, ``noticed`` names the years whose
     notice the overrides carry."""
 
-    workdays: frozenset[date] = frozenset()
-    days_off: frozenset[date] = frozenset()
-    noticed: frozenset[int] = frozenset()
-    _years: dict[int, list[int]] = field(default_factory=dict, repr=False, compare=False)
-    _days: list[int] = field(default_factory=list, repr=False, compare=False)
+    def __init__(
+        self,
+        *,
+        hours: Sequence[str] = OFFICE_HOURS,
+        workdays: Iterable[date] = (),
+        days_off: Iterable[date] = (),
+        noticed: Iterable[int] = (),
+    ) -> None:
+        self.hours = OfficeHours(hours)
+        self.workdays = frozenset(workdays)
+        self.days_off = frozenset(days_off)
+        self.noticed = frozenset(noticed)
+        self._stretch = _Stretch(0, -1, [], [])
 
     def add(self, start: datetime, span: Span) -> datetime:
-        """``start`` plus ``span`` (which may be negative)."""
+        """``start`` plus ``span`` (which may be negative). Working days end within office hours, never between them."""
         if span.unit != "wd":
-            return start + timedelta(seconds=span.seconds)
-        self._cover(start, abs(span.amount))
-        position = self._position(start) + round(span.seconds)
-        return self._moment(position, backwards=span.amount < 0)
+            return start + timedelta(seconds=span.amount * _SECONDS[span.unit])
+        if not span.amount:
+            return start
+        day, second = divmod(int(start.timestamp()) + ZONE_SECONDS, DAY)
+        known = self._reach(day, span.amount)
+        position = self._position(known, day, second) + round(span.amount * self.hours.workday)
+        return self._moment(known, position, backwards=span.amount < 0)
 
-    def working_seconds(self, start: datetime, end: datetime) -> int:
+    def working_seconds_between(self, start: datetime, end: datetime) -> int:
         """Working time from ``start`` to ``end`` (negative when ``end`` is earlier)."""
-        self._cover(start, 0)
-        self._cover(end, 0)
-        return self._position(end) - self._position(start)
+        (day1, second1), (day2, second2) = (divmod(int(m.timestamp()) + ZONE_SECONDS, DAY) for m in (start, end))
+        self._reach(min(day1, day2), 0)
+        known = self._reach(max(day1, day2), 0)
+        return self._position(known, day2, second2) - self._position(known, day1, second1)
 
     def is_workday(self, day: date) -> bool:
-        return day.toordinal() - EPOCH in set(self._year(day.year))
+        """Whether the offices open on ``day``."""
+        off, made_up = _library(day.year)
+        if day in self.workdays or day in self.days_off:
+            return day in self.workdays
+        return day in made_up or (day.weekday() < 5 and day not in off)
 
     def provisional(self, year: int) -> bool:
         """Whether no notice fixed the make-up workdays of ``year`` (before 2004 there was none)."""
         if year in self.noticed or year < FIRST_NOTICE:
             return False
-        return not any(day.year == year for day in _library(year)[1])
+        return not _library(year)[1]
 
-    def _year(self, year: int) -> list[int]:
-        """Working days of a year as days since 1970."""
-        if year not in self._years:
-            off, made_up = _library(year)
-            off, on = (off | self.days_off) - self.workdays, (made_up | self.workdays) - self.days_off
-            first = date(year, 1, 1).toordinal()
-            days = (date.fromordinal(n) for n in range(first, date(year + 1, 1, 1).toordinal()))
-            self._years[year] = [d.toordinal() - EPOCH for d in days if d in on or (d.weekday() < 5 and d not in off)]
-        return self._years[year]
+    def _reach(self, day: int, working_days: float) -> _Stretch:
+        """Prepared years that reach ``working_days`` to either side of ``day``, with room to spare."""
+        known, room = self._stretch, int(abs(working_days) * 2) + 30
+        if known.first <= day - room and day + room <= known.last:
+            return known
+        years = {date.fromordinal(EPOCH + edge).year for edge in (day - room, day + room)}
+        if known.workdays:
+            years |= {date.fromordinal(EPOCH + edge).year for edge in (known.first, known.last)}
+        self._stretch = self._prepare(min(years), max(years))
+        return self._stretch
 
-    def _cover(self, moment: datetime, working_days: float) -> None:
-        """Make the list of working days reach ``working_days`` to either side of ``moment``, with room to spare."""
-        reach = round(working_days * 1.6) + 30
-        day = int(moment.timestamp() + ZONE_SECONDS) // DAY
-        if self._days and self._days[0] <= day - reach and day + reach <= self._days[-1]:
-            return
-        wanted = {date.fromordinal(EPOCH + day + off).year for off in (-reach, reach)} | set(self._years)
-        for year in range(min(wanted), max(wanted) + 1):
-            self._year(year)
-        self._days[:] = [d for year in sorted(self._years) for d in self._years[year]]
+    def _prepare(self, first_year: int, last_year: int) -> _Stretch:
+        first, last = (date(y, m, d).toordinal() for y, m, d in ((first_year, 1, 1), (last_year, 12, 31)))
+        days = range(first, last + 1)
+        workdays = [n - EPOCH for n in days if self.is_workday(date.fromordinal(n))]
+        before = [bisect_left(workdays, n - EPOCH) for n in (*days, last + 1)]
+        return _Stretch(first - EPOCH, last - EPOCH, before, workdays)
 
-    def _position(self, moment: datetime) -> int:
-        """Working seconds between the first covered day and ``moment``."""
-        day, second = divmod(int(moment.timestamp()) + ZONE_SECONDS, DAY)
-        index = bisect_left(self._days, day)
-        works = index < len(self._days) and self._days[index] == day
-        return index * WORKDAY + (_worked_by(second) if works else 0)
+    def _position(self, known: _Stretch, day: int, second: int) -> int:
+        """Working seconds between the first prepared day and a moment."""
+        index = known.before[day - known.first]
+        works = known.before[day - known.first + 1] > index
+        return index * self.hours.workday + (self.hours.worked(second) if works else 0)
 
-    def _moment(self, position: int, *, backwards: bool) -> datetime:
-        """The moment at ``position``; a full day ends at 17:30, and counted backwards it begins at 09:00."""
-        index, worked = divmod(position, WORKDAY)
-        if worked == 0 and not backwards:
-            index, worked = index - 1, WORKDAY
-        return datetime.fromtimestamp(self._days[index] * DAY - ZONE_SECONDS + _second_of(worked), UTC)
-
-
-def _worked_by(second: int) -> int:
-    """Working seconds of a working day before ``second`` after midnight."""
-    return sum(min(max(second - start, 0), end - start) for start, end in OFFICE)
-
-
-def _second_of(worked: int) -> int:
-    """The second after midnight at which ``worked`` seconds are done."""
-    for start, end in OFFICE:
-        if worked <= end - start:
-            return start + worked
-        worked -= end - start
-    raise ValueError(worked)
+    def _moment(self, known: _Stretch, position: int, *, backwards: bool) -> datetime:
+        """The moment at ``position``; a full day ends in the evening, and counted backwards it begins in the morning."""
+        index, worked = divmod(position, self.hours.workday)
+        if backwards:
+            second = self.hours.opening(worked)
+        elif worked:
+            second = self.hours.closing(worked)
+        else:
+            index, second = index - 1, self.hours.closing(self.hours.workday)
+        return datetime.fromtimestamp(known.workdays[index] * DAY - ZONE_SECONDS + second, UTC)
 
 
 _notices: dict[int, tuple[frozenset[date], frozenset[date]]] = {}
@@ -156,14 +205,25 @@ def _library(year: int) -> tuple[frozenset[date], frozenset[date]]:
     return _notices[year]
 
 
-def read_calendar(data: Mapping[str, Iterable[object]]) -> Calendar:
-    """A calendar from the plain data of ``calendar.yaml``. Raises :class:`ValueError` for a day that is no date."""
-    return Calendar(
-        workdays=frozenset(_date(day) for day in data.get("workdays") or ()),
-        days_off=frozenset(_date(day) for day in data.get("days_off") or ()),
-        noticed=frozenset(int(str(year)) for year in data.get("noticed") or ()),
+def read_calendar(data: Mapping[str, Any]) -> Calendar:
+    """A calendar from the plain data of ``calendar.yaml``. Raises :class:`ValueError` that says what is wrong."""
+    if unknown := set(data) - {"office_hours", "workdays", "days_off", "noticed"}:
+        raise ValueError(f"unknown key {', '.join(sorted(map(str, unknown)))}")
+    calendar = Calendar(
+        hours=[str(text) for text in data.get("office_hours") or OFFICE_HOURS],
+        workdays=[_date(day) for day in data.get("workdays") or ()],
+        days_off=[_date(day) for day in data.get("days_off") or ()],
+        noticed=[int(year) for year in data.get("noticed") or ()],
     )
+    if both := calendar.workdays & calendar.days_off:
+        raise ValueError(f"{min(both)} is both a workday and a day off")
+    return calendar
 
 
 def _date(value: object) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(str(value))
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"'{value}' is not a day such as 2027-02-14") from None

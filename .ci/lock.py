@@ -1,0 +1,31 @@
+"""Renew both locks from pyproject.toml: one for everything, one for running the product. No address is written into them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from install import EVERYTHING, PRODUCT, ROOT, UV_LOCK, VENV, pip_settings, uv_settings
+
+import os  # isort: skip -- the installer's surroundings are the user's
+
+BUILD = "hatchling>=1.27\neditables>=0.5\n"
+"""What the editable installation of the project itself needs; locked too, so that it needs no network of its own."""
+
+
+def main() -> int:
+    asked = sys.argv[1:]
+    _compile(EVERYTHING, "pyproject.toml", "--extra", "test", "--extra", "check", *asked)
+    _compile(PRODUCT, "pyproject.toml", "--constraint", str(EVERYTHING))
+    return 0
+
+
+def _compile(lock: object, *options: str) -> None:
+    uv = [str(VENV / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    plain = ["--no-annotate", "--no-header", "--output-file", str(lock)]
+    env = {**os.environ, **uv_settings(pip_settings())}
+    subprocess.run([*uv, *plain, *options, "-"], input=BUILD, text=True, check=True, cwd=ROOT, env=env)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""建立台账: the ledger remembers. The only place that knows SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from infra.ledger import schema
+from infra.ledger.database import Database
+from infra.ledger.leases import LeaseHeld, Leases, Run
+from infra.ledger.outbox import Letter, Outbox
+from infra.ledger.recording import (
+    KeyReused,
+    Person,
+    Recorded,
+    Recorder,
+    StaleAttempt,
+    UnknownCase,
+    read_complaint,
+    read_entries,
+)
+from infra.ledger.rulebooks import NoRulebook, Shelf
+from infra.ledger.search import CaseFilter, CaseRow, Page, Search
+from infra.ledger.verify import Problem, Verifier
+from infra.moment import wall
+from rules.case import Case, Complaint, Entry
+from rules.evolve import fold
+
+__all__ = [
+    "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page", "Person", "Problem",
+    "Recorded", "Run", "StaleAttempt", "UnknownCase",
+]  # fmt: skip
+
+
+class Ledger:
+    """The ledger of one city, bound to the event loop that uses it.
+
+    ``shelf`` keeps rulebook versions, ``outbox`` letters, ``leases`` activations and runs, ``search`` answers
+    questions about many cases; ``submit`` and ``record`` are the only writers of entries.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = url
+        self.db = Database(url, pool_size=pool_size)
+        self.shelf = Shelf(self.db)
+        self.outbox = Outbox(self.db)
+        self.leases = Leases(self.db)
+        self.search = Search(self.db)
+        self.verifier = Verifier(self.db)
+        recorder = Recorder(self.db, self.shelf)
+        self.submit = recorder.submit
+        self.record = recorder.record
+
+    async def upgrade(self) -> None:
+        """Bring the tables to the newest revision; harmless when they are."""
+        from infra.ledger.migrations import upgrade  # noqa: PLC0415 -- alembic is needed by one command only
+
+        await asyncio.to_thread(upgrade, self.url)
+
+    async def entries(self, number: str) -> list[Entry]:
+        """Oldest first. Raises :class:`UnknownCase`."""
+        async with self.db.read() as connection:
+            return await read_entries(connection, number)
+
+    async def case(self, number: str) -> Case:
+        """Raises :class:`UnknownCase`."""
+        return fold(number, await self.entries(number))
+
+    async def complaint(self, number: str) -> Complaint:
+        """Raises :class:`UnknownCase`."""
+        async with self.db.read() as connection:
+            return await read_complaint(connection, number)
+
+    async def person(self, number: str) -> Person:
+        """The complainant; empty when anonymous or erased."""
+        wanted = sa.select(schema.complaints.c.person).where(schema.complaints.c.number == number)
+        async with self.db.read() as connection:
+            return Person(**(await connection.scalar(wanted) or {}))
+
+    async def spend(self, nonce: str) -> bool:
+        """Spend a one-time secret; ``False`` when it was spent before."""
+        async with self.db.write() as connection:
+            if await connection.scalar(sa.select(schema.nonces).where(schema.nonces.c.nonce == nonce)):
+                return False
+            await connection.execute(sa.insert(schema.nonces).values(nonce=nonce, spent_at=wall()))
+            return True
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file behind a SQLite address."""
+    parsed = sa.make_url(url)
+    return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None

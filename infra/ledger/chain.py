@@ -1,0 +1,19 @@
+"""The ledger can be trusted: every entry carries the hash of the one before, so a change shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC
+
+from rules.case import Entry
+
+GENESIS = bytes(32)
+"""What the first entry of every case follows."""
+
+
+def link(previous: bytes, number: str, seq: int, entry: Entry) -> bytes:
+    """32 bytes: SHA-256 over the previous hash and everything the entry says, in one canonical spelling."""
+    said = [number, seq, entry.kind, entry.at.astimezone(UTC).isoformat(), entry.actor, entry.data]
+    text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(previous + text.encode()).digest()

@@ -1,0 +1,131 @@
+"""One case is decided by one activation at a time: a lease with an expiry, and an attempt number that fences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from infra.ledger import schema
+from infra.ledger.database import Database
+from infra.ledger.recording import StaleAttempt, UnknownCase
+from infra.moment import wall
+
+LEASE = timedelta(seconds=45)
+"""Wall time; a step takes milliseconds, its retries up to half a minute."""
+
+
+class LeaseHeld(Exception):
+    """Another activation of the same case is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the ledger knows of the Prefect run of a case."""
+
+    number: str
+    process: str
+    run_id: str | None
+    is_open: bool
+    lease_until: datetime | None
+    is_moving: bool
+    next_at: datetime | None
+
+    @property
+    def is_leased(self) -> bool:
+        return self.lease_until is not None and self.lease_until > wall()
+
+    def wants_a_wake(self, now: datetime) -> bool:
+        """Whether the case has somewhere to go at ``now`` (case time)."""
+        return self.is_moving or (self.next_at is not None and self.next_at <= now)
+
+
+_COLUMNS = [
+    schema.cases.c.number,
+    schema.cases.c.process,
+    schema.cases.c.run_id,
+    schema.cases.c.closed_at.is_(None).label("is_open"),
+    schema.cases.c.lease_until,
+    schema.cases.c.is_moving,
+    schema.cases.c.next_at,
+]
+
+
+class Leases:
+    """Who works on which case, and which Prefect run belongs to it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def take(self, number: str) -> int:
+        """Take the case for this activation: its attempt number. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
+        c, now = schema.cases.c, wall()
+        free = sa.and_(c.number == number, sa.or_(c.lease_until.is_(None), c.lease_until <= now))
+        taken = sa.update(schema.cases).where(free).values(attempt=c.attempt + 1, lease_until=now + LEASE)
+        async with self._db.write() as connection:
+            attempt = await connection.scalar(taken.returning(c.attempt))
+            if attempt is None:
+                known = await connection.scalar(sa.select(c.number).where(c.number == number))
+                raise LeaseHeld(number) if known else UnknownCase(number)
+        return int(attempt)
+
+    async def renew(self, number: str, attempt: int) -> None:
+        """A retry needs more time. Raises :class:`StaleAttempt` when the case was taken by another activation."""
+        await self._mine(number, attempt, lease_until=wall() + LEASE)
+
+    async def release(self, number: str, attempt: int) -> Run:
+        """Give the case back. The answer tells whether it wants another wake already (a signal came meanwhile, P9)."""
+        await self._mine(number, attempt, lease_until=None)
+        return await self.run(number)
+
+    async def run(self, number: str) -> Run:
+        """Raises :class:`UnknownCase`."""
+        async with self._db.read() as connection:
+            row = (await connection.execute(sa.select(*_COLUMNS).where(schema.cases.c.number == number))).first()
+        if row is None:
+            raise UnknownCase(number)
+        return Run(*row)
+
+    async def runs(self, run_ids: list[str]) -> dict[str, Run]:
+        """Run id -> what the ledger knows, for the runs that belong to a case."""
+        query = sa.select(*_COLUMNS).where(schema.cases.c.run_id.in_(run_ids))
+        async with self._db.read() as connection:
+            return {str(row.run_id): Run(*row) for row in await connection.execute(query)}
+
+    async def bind(self, number: str, run_id: str) -> None:
+        """Remember which Prefect run belongs to the case."""
+        bound = sa.update(schema.cases).where(schema.cases.c.number == number)
+        async with self._db.write() as connection:
+            await connection.execute(bound.values(run_id=run_id, run_checked_at=wall()))
+
+    async def to_wake(self, now: datetime, *, limit: int) -> list[Run]:
+        """Cases that have somewhere to go at ``now`` (case time) or whose activation died, and that nobody works on.
+
+        It asks "not yet done?", so a day of outage loses nothing; each part is one partial index, O(due).
+        """
+        c, wall_now = schema.cases.c, wall()
+        idle = sa.or_(c.lease_until.is_(None), c.lease_until <= wall_now)
+        wants = (c.is_moving, c.next_at <= now, c.lease_until <= wall_now)
+        parts = [sa.select(*_COLUMNS).where(part, idle).limit(limit) for part in wants]
+        async with self._db.read() as connection:
+            rows = [row for part in parts for row in await connection.execute(part)]
+        return list({row.number: Run(*row) for row in rows}.values())
+
+    async def to_check(self, *, limit: int) -> list[Run]:
+        """Open cases whose run was not looked at for longest, and from now on was."""
+        c = schema.cases.c
+        order = (c.run_checked_at.asc().nulls_first(), c.number)
+        oldest = sa.select(*_COLUMNS).where(c.closed_at.is_(None)).order_by(*order).limit(limit)
+        async with self._db.write() as connection:
+            found = [Run(*row) for row in await connection.execute(oldest)]
+            seen = sa.update(schema.cases).where(c.number.in_([run.number for run in found]))
+            await connection.execute(seen.values(run_checked_at=wall()))
+        return found
+
+    async def _mine(self, number: str, attempt: int, **values: datetime | None) -> None:
+        c = schema.cases.c
+        own = sa.update(schema.cases).where(c.number == number, c.attempt == attempt).values(**values)
+        async with self._db.write() as connection:
+            if (await connection.execute(own)).rowcount == 0:
+                raise StaleAttempt(f"{number}: attempt {attempt} is over")

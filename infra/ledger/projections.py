@@ -1,0 +1,75 @@
+"""Rows for queries, derived from a folded case; ``minsheng verify --rebuild`` can make them again at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.ledger import schema
+from infra.ledger.database import Database
+from rules.case import CITIZEN, Assignment, Case, Clock
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """The projected columns of ``cases``, without the hash and the run's own columns."""
+    return {
+        "rulebook": case.rulebook,
+        "process": case.process,
+        "stage": case.stage,
+        "outcome": case.outcome,
+        "is_moving": case.is_moving,
+        "urgency": str(case.urgency),
+        "category": case.category,
+        "district": case.district,
+        "channel": case.channel,
+        "lead": case.lead,
+        "opened_at": case.opened_at,
+        "updated_at": case.updated_at or case.opened_at,
+        "closed_at": case.closed_at,
+        "result": case.result,
+        "due_at": due_at(case),
+        "next_at": case.next_at,
+        "seq": case.seq,
+    }
+
+
+def due_at(case: Case) -> datetime | None:
+    """The earliest deadline somebody in the city has to keep; the citizen's silence is nobody's delay."""
+    if case.is_closed:
+        return None
+    return min((c.due_at for c in case.clocks if c.runs and c.holder != CITIZEN), default=case.opened_at)
+
+
+def assignment_row(number: str, assignment: Assignment) -> dict[str, Any]:
+    columns = ("id", "party", "role", "stage", "opened_at", "claimed_at", "contacted_at", "ended_at", "how")
+    return {"number": number} | {name: getattr(assignment, name) for name in columns}
+
+
+def clock_row(number: str, clock: Clock) -> dict[str, Any]:
+    columns = ("id", "name", "holder", "due_at", "next_at", "rung")
+    return {"number": number} | {name: getattr(clock, name) for name in columns}
+
+
+def promise_row(number: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    return {"number": number, **{name: plan[name] for name in ("what", "owner", "promised_on")}}
+
+
+async def project(db: Database, connection: AsyncConnection, before: Case | None, case: Case) -> None:
+    """Write what changed from ``before`` to ``case``: at most one statement for each kind of row."""
+    number = case.number
+    old = {a.id: a for a in before.assignments} if before else {}
+    if changed := [assignment_row(number, a) for a in case.assignments if old.get(a.id) != a]:
+        await connection.execute(db.upsert(schema.assignments, changed))
+    ran = {c.id: c for c in before.clocks if c.runs} if before else {}
+    runs = {c.id: c for c in case.clocks if c.runs}
+    if changed := [clock_row(number, c) for c in runs.values() if ran.get(c.id) != c]:
+        await connection.execute(db.upsert(schema.clocks, changed))
+    if stopped := [id for id in ran if id not in runs]:
+        own = schema.clocks.c
+        await connection.execute(sa.delete(schema.clocks).where(own.number == number, own.id.in_(stopped)))
+    if case.plan and case.plan != (before.plan if before else None):
+        await connection.execute(db.upsert(schema.promises, [promise_row(number, case.plan)]))

@@ -1,0 +1,53 @@
+"""A case keeps the rulebook version it was opened under: every version that was ever active is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from infra.ledger import schema
+from infra.ledger.database import Database
+from rules.rulebook import Rulebook, build, version_of
+
+
+class NoRulebook(Exception):
+    """No rulebook was activated yet: ``minsheng deploy`` does that."""
+
+
+class Shelf:
+    """Rulebook versions by their content hash; built once per process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._built: dict[str, Rulebook] = {}
+
+    async def activate(self, files: Mapping[str, str], *, at: datetime) -> Rulebook:
+        """Make this rulebook the one for new cases. Raises ``RulebookFaults`` for a broken one; then nothing changes."""
+        book = build(files)
+        row = {"version": book.version, "files": dict(files), "activated_at": at}
+        async with self._db.write() as connection:
+            await connection.execute(self._db.upsert(schema.rulebooks, [row]))
+        self._built[book.version] = book
+        return book
+
+    async def active(self) -> Rulebook:
+        """The version activated last. Raises :class:`NoRulebook`."""
+        newest = sa.select(schema.rulebooks.c.version).order_by(schema.rulebooks.c.activated_at.desc()).limit(1)
+        async with self._db.read() as connection:
+            version = await connection.scalar(newest)
+        if version is None:
+            raise NoRulebook("no rulebook is active; run `minsheng deploy`")
+        return await self.version(version)
+
+    async def version(self, version: str) -> Rulebook:
+        """A version that some case was opened under. Raises :class:`NoRulebook`."""
+        if version not in self._built:
+            wanted = sa.select(schema.rulebooks.c.files).where(schema.rulebooks.c.version == version)
+            async with self._db.read() as connection:
+                files = await connection.scalar(wanted)
+            if files is None:
+                raise NoRulebook(f"rulebook version {version} is not in the ledger")
+            self._built[version] = build(files)
+        return self._built[version]

@@ -1,0 +1,57 @@
+"""一家牵头、多方联治: the parts of the desk size, each a command that also stands alone in production."""
+
+from __future__ import annotations
+
+import sys
+
+from infra.chance import letters
+from infra.up.health import POOL, answers, listens, worker_online
+from infra.up.part import Part
+from infra.up.plan import Plan
+from infra.up.ports import LOCAL
+
+PULSE = 60
+FAST_PULSE = 5
+"""Seconds. With ``--speed`` a minute on the wall is days of case time; due clocks must be seen sooner."""
+WORKER_LIMIT = 2
+"""Prefect on SQLite stalls when more than a few calls write at once (engine-notes.md)."""
+
+
+def minsheng(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "infra.cli", *arguments)
+
+
+def deploy_command(pulse: int) -> tuple[str, ...]:
+    return minsheng("deploy", "--pulse-seconds", str(pulse))
+
+
+def prefect_server(plan: Plan) -> Part:
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(plan.prefect_port))
+    return Part(name="Prefect", command=command, healthy=lambda: answers(f"{plan.api}/health"), patience=180, serves=True)
+
+
+def mail_catcher(plan: Plan) -> Part:
+    places = ("--smtp-port", str(plan.smtp_port), "--port", str(plan.mailbox_port))
+    command = minsheng("mail-catcher", *places, "--folder", str(plan.folder / "mailbox"))
+    return Part(
+        name="mail catcher",
+        command=command,
+        healthy=lambda: answers(f"{plan.mailbox}/mailbox.json") and listens(LOCAL, plan.smtp_port),
+        serves=True,
+    )
+
+
+def portal(plan: Plan) -> Part:
+    host = plan.portal_host if plan.portal_host not in ("0.0.0.0", "::") else LOCAL  # noqa: S104 -- compared, not bound
+    return Part(
+        name="portal",
+        command=minsheng("portal"),
+        healthy=lambda: answers(f"http://{host}:{plan.portal_port}/healthz"),
+    )
+
+
+def worker(plan: Plan) -> Part:
+    name = f"up-{letters(4)}"  # a name of its own: the heartbeat of an earlier worker proves nothing
+    options = ("--pool", POOL, "--type", "warm", "--limit", str(WORKER_LIMIT), "--name", name)
+    command = (sys.executable, "-m", "prefect", "worker", "start", *options)
+    return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name))

@@ -1,0 +1,139 @@
+"""随时提、马上办: one command brings every part up, looks after it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from infra.demo.play import Demo
+from infra.moment import run_at
+from infra.settings import settings
+from infra.up.groundwork import prepare, sign_in_url
+from infra.up.parts import FAST_PULSE, PULSE, deploy_command, mail_catcher, portal, prefect_server, worker
+from infra.up.plan import Plan, Wishes, make_plan
+from infra.up.screen import Row, Screen, open_screen
+from infra.up.tree import PartFault, Stopped, Tree
+
+INTERRUPTED = 130
+LOOK = 0.3
+
+
+def run(wishes: Wishes) -> int:
+    """Bring everything up and stay until somebody stops it; the exit code. Raises ``Mistake`` before anything starts."""
+    plan = make_plan(wishes)
+    os.environ.update(plan.environment())
+    settings.cache_clear()
+    screen = open_screen()
+    tree = Tree(plan.folder / "logs", screen)
+    try:
+        with _asked_to_stop(tree):
+            return _serve(plan, tree, screen)
+    except Stopped:
+        return INTERRUPTED if wishes.exit else 0
+    except PartFault as fault:
+        screen.say(str(fault))
+        return 1
+    finally:
+        plan.up_file.unlink(missing_ok=True)
+        screen.say("stopping")
+        tree.stop()
+        screen.say("stopped")
+        screen.close()
+        plan.lock.close()
+
+
+def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
+    fast = plan.wishes.speed > 1
+    _start(plan, tree, pulse=FAST_PULSE if fast else PULSE)
+    _announce(plan, screen)
+    if not plan.wishes.demo:
+        _stay(tree)
+    closed = _play(plan, tree, screen)
+    if plan.wishes.exit:
+        return 0 if closed else 1
+    if fast:
+        run_at(plan.moment_file, speed=1)
+        tree.errand("deployments", *deploy_command(PULSE))
+        screen.say("The samples are over: case time goes on from where it is, at normal speed. Click in peace; Ctrl-C stops.")
+    _stay(tree)
+    return 0
+
+
+def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
+    """Servers first, side by side; then what needs them."""
+    if plan.prefect_port:
+        tree.spawn(prefect_server(plan))
+    if plan.mailbox_port:
+        tree.spawn(mail_catcher(plan))
+    prepare(plan)
+    tree.spawn(portal(plan))
+    for name in list(tree.running):
+        tree.wait(name)
+    tree.errand("deployments", *deploy_command(pulse))
+    tree.spawn(worker(plan))
+    tree.wait("worker")
+
+
+def _announce(plan: Plan, screen: Screen) -> None:
+    """Tell people, and programs (``up.json``), where everything is."""
+    addresses = {"portal": plan.portal, "prefect": plan.prefect, "mailbox": plan.mailbox, "smtp": plan.smtp}
+    draft = plan.up_file.with_suffix(".new")
+    draft.write_text(json.dumps({**addresses, "pid": os.getpid()}, indent=1), "utf-8")
+    draft.replace(plan.up_file)
+    rows = [
+        ("Complain, follow a case", plan.portal),
+        ("Desk (signs you in once, within 10 minutes; again: minsheng login)", sign_in_url(plan.portal)),
+        ("Delivered mails, with the task links", plan.mailbox or "(your own mail server)"),
+        ("Flow runs in Prefect", plan.prefect),
+        ("Logs", str(plan.folder / "logs")),
+    ]
+    screen.table("Minsheng 民声 is up. Ctrl-C stops everything.", rows)
+
+
+def _play(plan: Plan, tree: Tree, screen: Screen) -> bool:
+    """Play the sample complaints; whether every one closed."""
+    demo = Demo(portal=plan.portal, mailbox=plan.mailbox, count=plan.wishes.demo)
+    demo.start()
+    try:
+        while not demo.over:
+            tree.look_after()
+            screen.samples(demo.rows())
+            tree.pause(LOOK)
+    finally:
+        demo.stop()
+    rows = demo.rows()
+    screen.samples(rows)
+    _report(screen, rows)
+    return all(row.ended for row in rows)
+
+
+def _report(screen: Screen, rows: list[Row]) -> None:
+    left = [row for row in rows if not row.ended]
+    if left:
+        screen.table("These sample complaints did not close", [(r.number or "—", f"{r.story}: {r.stage} {r.outcome}") for r in left])
+    else:
+        screen.say(f"all {len(rows)} sample complaints closed")
+
+
+def _stay(tree: Tree) -> None:
+    while True:
+        tree.look_after()
+        tree.pause(LOOK)
+
+
+@contextlib.contextmanager
+def _asked_to_stop(tree: Tree) -> Iterator[None]:
+    """Ctrl-C, SIGTERM or a closed terminal stop the tree; asking twice stops it without grace."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if tree.stopping.is_set():
+            tree.hurry.set()
+        tree.stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
+    yield
