@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,9 +31,18 @@ from rules.case import Case, Complaint, Entry
 from rules.evolve import fold
 
 __all__ = [
-    "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page", "Person", "Problem",
+    "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page", "Person", "Problem",
     "Recorded", "Run", "StaleAttempt", "UnknownCase",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One taking-up of a case by its run; ``attempt`` is the fencing token."""
+
+    number: str
+    attempt: int
+    case: Case
 
 
 class Ledger:
@@ -52,6 +63,30 @@ class Ledger:
         recorder = Recorder(self.db, self.shelf)
         self.submit = recorder.submit
         self.record = recorder.record
+        self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
+        self.claim_letters, self.letter_sent, self.letter_failed = self.outbox.claim, self.outbox.sent, self.outbox.failed
+        self.letters = self.outbox.of_case
+        self.to_wake, self.runs_to_check = self.leases.to_wake, self.leases.to_check
+        self.run_of, self.bind_run = self.leases.run, self.leases.bind
+        self.list_cases, self.counts = self.search.cases, self.search.counts
+
+    @classmethod
+    def connect(cls, url: str) -> Ledger:
+        return cls(url)
+
+    async def take(self, number: str) -> Activation:
+        """Take the case for one activation of its run. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
+        attempt = await self.leases.take(number)
+        return Activation(number, attempt, await self.case(number))
+
+    async def release(self, number: str, attempt: int, *, now: datetime) -> bool:
+        """Give the case back; ``True`` when it wants another wake already (a signal came meanwhile, P9)."""
+        run = await self.leases.release(number, attempt)
+        return run.is_open and run.wants_a_wake(now)
+
+    async def verify(self, *, rebuild: bool = False) -> list[Problem]:
+        """Every problem of the ledger; with ``rebuild`` wrong projections are made again from the entries."""
+        return [problem async for problem in self.verifier.problems(rebuild=rebuild)]
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest revision; harmless when they are."""
