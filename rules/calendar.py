@@ -1,4 +1,4 @@
-"""限时反馈: working time of the city, with the public holidays and make-up workdays (调休) of the State Council's notices.
+"""限时反馈: working time of the city, with holidays and make-up workdays (调休) of the State Council's notices.
 
 Moments go in and come out aware, in UTC, in whole seconds. Office hours are data (``calendar.yaml``). A year without a
 notice yet is *provisional*: it is calculated from the statutory days, and said.
@@ -182,7 +182,7 @@ class Calendar:
         return index * self.hours.workday + (self.hours.worked(second) if works else 0)
 
     def _moment(self, known: _Stretch, position: int, *, backwards: bool) -> datetime:
-        """The moment at ``position``; a full day ends in the evening, and counted backwards it begins in the morning."""
+        """The moment at ``position``; a full day ends in the evening, counted backwards it begins in the morning."""
         index, worked = divmod(position, self.hours.workday)
         if backwards:
             second = self.hours.opening(worked)

@@ -205,6 +205,4 @@ class Case:
 
     def running(self, name: str, assignment: str | None = None) -> Clock | None:
         """The running clock of that name (of that assignment, when one is given)."""
-        return next(
-            (c for c in self.clocks if c.runs and c.name == name and assignment in (None, c.assignment)), None
-        )
+        return next((c for c in self.clocks if c.runs and c.name == name and assignment in (None, c.assignment)), None)

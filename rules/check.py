@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rules.actions import BY_KIND
 from rules.calendar import Span
+from rules.case import Answer, Urgency
+from rules.cells import words_of
 from rules.faults import Fault
-from rules.process import Process, Stage
+from rules.process import ClockSpec, Process, Stage
 from rules.routing import BY_PLACE, backstop, split
 from rules.tables import Row
 
@@ -18,38 +21,77 @@ if TYPE_CHECKING:
 
 OFFICES = ("desk", "supervision", "leading_group", "accountability")
 PERSONS = ("handler", "head")
+SOLVED = ("yes", "partly", "no")
+VERDICTS = ("accepted", "redo")
+LIMITS = ("return", "extension")
+"""Deadlines that limit an action and never run as a clock."""
+NONE = "none"
 
 
 def check(book: Rulebook) -> Iterator[Fault]:
     """Every fault that only shows when the parts are seen together."""
     yield from _offices(book)
+    yield from _inputs(book)
     yield from _catalogue(book)
-    yield from _spans(book)
+    yield from _outputs(book)
     yield from _ladder(book)
-    yield from _keywords(book)
     for process in book.processes.values():
         yield from _process(process)
+        yield from _clocks(book, process)
 
 
 def _offices(book: Rulebook) -> Iterator[Fault]:
-    have = {d.office for d in book.departments.values()}
+    have = Counter(d.office for d in book.departments.values() if d.office)
     for office in OFFICES:
-        if office not in have:
-            yield Fault("departments.yaml", 0, "office", f"no department has 'office: {office}'; the process needs one")
+        if have[office] != 1:
+            message = f"{have[office]} departments have 'office: {office}'; the process needs exactly one"
+            yield Fault("departments.yaml", 0, "office", message)
+    for office in have:
+        if office not in OFFICES:
+            yield Fault("departments.yaml", 0, "office", _unknown("office", office, OFFICES))
+
+
+def _inputs(book: Rulebook) -> Iterator[Fault]:
+    """A misspelt word in an input cell would never match, and nobody would notice."""
+    vocabulary: dict[str, Iterable[str]] = {
+        "process": book.processes,
+        "clock": {*_clock_names(book), *LIMITS},
+        "urgency": list(Urgency),
+        "district": book.districts,
+        "category/": book.categories,
+        "answer": list(Answer),
+        "solved": SOLVED,
+    }
+    for name, table in book.tables.items():
+        for row in table.rows:
+            for column in vocabulary.keys() & row.cells.keys() - set(table.outputs):
+                known = vocabulary[column]
+                for word in words_of(row.cells[column]) or ():
+                    if word not in known:
+                        yield Fault(f"{name}.csv", row.line, column, _unknown(column.rstrip("/"), word, known))
+
+
+def _clock_names(book: Rulebook) -> set[str]:
+    return {name for process in book.processes.values() for name, _ in _specs(process)}
+
+
+def _specs(process: Process) -> Iterator[tuple[str, ClockSpec]]:
+    yield from process.clocks.items()
+    for stage in process.stages.values():
+        yield from stage.clocks.items()
 
 
 def _catalogue(book: Rulebook) -> Iterator[Fault]:
-    table = book.tables["catalogue"]
-    for row in table.rows:
+    rows = book.tables["catalogue"].rows
+    for row in rows:
+        if not row.cells["lead"]:
+            yield Fault("catalogue.csv", row.line, "lead", "a row has to name a lead department")
         for name in ("lead", "partners"):
-            for cell in split(row.cells.get(name, "")):
+            for cell in split(row.cells[name]):
                 yield from _owner(book, row, name, cell)
-        for code in split(row.cells.get("category/", "")):
-            if code not in book.categories:
-                yield Fault("catalogue.csv", row.line, "category/", _unknown("category", code, book.categories))
-    if not any(backstop(row) and BY_PLACE not in row.cells["lead"] for row in table.rows):
+    if not backstop(rows[-1]) or BY_PLACE in rows[-1].cells["lead"]:
         message = "the last row has to be a backstop: blank category and district, and a lead that needs no place"
-        yield Fault("catalogue.csv", table.rows[-1].line, "lead", message)
+        yield Fault("catalogue.csv", rows[-1].line, "lead", message)
 
 
 def _owner(book: Rulebook, row: Row, name: str, cell: str) -> Iterator[Fault]:
@@ -60,42 +102,74 @@ def _owner(book: Rulebook, row: Row, name: str, cell: str) -> Iterator[Fault]:
     unit = cell.removesuffix(BY_PLACE)
     for district in book.districts:
         if f"{district}-{unit}" not in book.departments:
-            yield Fault("catalogue.csv", row.line, name, f"'{district}' has no '{unit}'; add it to district_units")
+            message = f"district '{district}' has no '{unit}'; add it to district_units in departments.yaml"
+            yield Fault("catalogue.csv", row.line, name, message)
 
 
-def _unknown(what: str, code: str, known: object) -> str:
-    near = get_close_matches(code, list(known), 3)  # type: ignore[call-overload]  # any mapping of codes
+def _outputs(book: Rulebook) -> Iterator[Fault]:
+    """What the rules do with an output has to be possible."""
+    yield from _each(book, "deadlines", "span", lambda cell: None if cell == NONE else _span_fault(cell))
+    yield from _each(book, "deadlines", "times", lambda cell: _number_fault(cell) if cell else None)
+    yield from _each(book, "urgency", "urgency", lambda cell: _word_fault("urgency", cell, list(Urgency)))
+    yield from _each(book, "callback", "verdict", lambda cell: _word_fault("verdict", cell, VERDICTS))
+    categories = book.categories
+    yield from _each(book, "keywords", "category", lambda cell: cell and _word_fault("category", cell, categories))
+
+
+def _each(book: Rulebook, table: str, column: str, fault: Callable[[str], str | None]) -> Iterator[Fault]:
+    for row in book.tables[table].rows:
+        if message := fault(row.cells[column]):
+            yield Fault(f"{table}.csv", row.line, column, message)
+
+
+def _span_fault(cell: str) -> str | None:
+    try:
+        Span.parse(cell)
+    except ValueError as wrong:
+        return str(wrong)
+    return None
+
+
+def _number_fault(cell: str) -> str | None:
+    return None if cell.isascii() and cell.isdigit() else f"'{cell}' is not a whole number"
+
+
+def _word_fault(what: str, cell: str, known: Iterable[str]) -> str | None:
+    return None if cell in known else _unknown(what, cell, known)
+
+
+def _unknown(what: str, code: str, known: Iterable[str]) -> str:
+    choices = [str(one) for one in known]
+    near = get_close_matches(code, choices, 3) or (choices if len(choices) < 10 else [])
     return f"unknown {what} '{code}'" + (f"; did you mean {' or '.join(near)}?" if near else "")
-
-
-def _spans(book: Rulebook) -> Iterator[Fault]:
-    for table, column in (("deadlines", "span"), ("ladder", "offset")):
-        for row in book.tables[table].rows:
-            cell = row.cells[column]
-            try:
-                if cell not in ("", "none"):
-                    Span.parse(cell)
-            except ValueError as wrong:
-                yield Fault(f"{table}.csv", row.line, column, str(wrong))
 
 
 def _ladder(book: Rulebook) -> Iterator[Fault]:
     for row in book.tables["ladder"].rows:
-        if not row.cells["letter"]:
+        cells = row.cells
+        if cells["rung"] == NONE:
             continue
-        to = split(row.cells["to"])
-        if not to:
-            yield Fault("ladder.csv", row.line, "to", "a rung has to reach a person or an office")
-        for one in to:
-            if one not in PERSONS and one not in OFFICES:
-                yield Fault("ladder.csv", row.line, "to", _unknown("recipient", one, [*PERSONS, *OFFICES]))
+        for name in ("rung", "to", "letter"):
+            if not cells[name]:
+                yield Fault("ladder.csv", row.line, name, "a rung needs a name, a letter and somebody it reaches")
+        if message := _span_fault(cells["offset"]):
+            yield Fault("ladder.csv", row.line, "offset", message)
+        for one in split(cells["to"]):
+            if one not in (*PERSONS, *OFFICES):
+                yield Fault("ladder.csv", row.line, "to", _unknown("recipient", one, (*PERSONS, *OFFICES)))
 
 
-def _keywords(book: Rulebook) -> Iterator[Fault]:
-    for row in book.tables["keywords"].rows:
-        code = row.cells["category"]
-        if code and code not in book.categories:
-            yield Fault("keywords.csv", row.line, "category", _unknown("category", code, book.categories))
+def _clocks(book: Rulebook, process: Process) -> Iterator[Fault]:
+    """A clock without a deadline would never start, and one without a ladder would be missed in silence."""
+    deadlines = book.tables["deadlines"]
+    for name, spec in dict(_specs(process)).items():
+        for urgency in Urgency:
+            if deadlines.first(process=process.name, clock=name, urgency=urgency) in (None, deadlines.rows[-1]):
+                message = f"the {urgency} clock '{name}' of '{process.name}' has no row; write a span, or {NONE}"
+                yield Fault("deadlines.csv", 0, "clock", message)
+            if not spec.on_due and not book.tables["ladder"].match(clock=name, urgency=urgency):
+                message = f"nobody hears that the {urgency} clock '{name}' ran out; add a row, or one with rung {NONE}"
+                yield Fault("ladder.csv", 0, "clock", message)
 
 
 def _process(process: Process) -> Iterator[Fault]:

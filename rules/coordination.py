@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rules.case import Answer, Assignment, Complaint, Data, Role
 from rules.departmental_fix import (
     CANNOT_FIX_NOW,
@@ -34,7 +36,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     )
 
 
-def _join(draft: Draft, stage: Stage, partners: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
+def _join(draft: Draft, stage: Stage, partners: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     """Assignments, clocks and letters for ``partners``."""
     opened = [draft.open(Role.PARTNER, code, nth=n) for n, code in enumerate(partners, 1)]
     names = [name for name, spec in stage.clocks.items() if spec.holder == Role.PARTNER]
@@ -80,7 +82,7 @@ def give_back(draft: Draft, data: Data) -> None:
     )
 
 
-def _tell_lead_when_last(draft: Draft) -> list[dict[str, object]]:
+def _tell_lead_when_last(draft: Draft) -> list[dict[str, Any]]:
     """When nobody else is waited for, the lead hears that the joint reply is its turn."""
     others = [a for a in draft.case.open_assignments(Role.PARTNER) if a.id != draft.own.id]
     leads = draft.case.open_assignments(Role.LEAD)

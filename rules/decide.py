@@ -31,7 +31,7 @@ _ENTER: Mapping[StageKind, Callable[[Draft, Stage, Complaint], None]] = {
 
 
 def submit(rulebook: Rulebook, number: str, complaint: Complaint, now: datetime) -> list[Entry]:
-    """The first entry of a new case. The text itself stays outside the ledger's chain (it can be erased); its digest is in."""
+    """The first entry of a new case. The text stays outside the chain, so that it can be erased; its digest is in."""
     data: dict[str, Any] = {
         "rulebook": rulebook.version,
         "process": rulebook.process_for(complaint),

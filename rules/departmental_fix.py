@@ -6,13 +6,12 @@ A department may claim, answer, return with a reason, ask for hands or time, or 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rules.case import Answer, Case, Clock, Complaint, Data, Role
 from rules.clocks import next_rung
 from rules.draft import Action, Draft, anyone
 from rules.fields import Field
-from rules.first_contact import departments
 from rules.process import Stage, StageKind
 from rules.refusals import Refusal
 
@@ -33,7 +32,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     )
 
 
-def open_lead(draft: Draft) -> dict[str, object]:
+def open_lead(draft: Draft) -> dict[str, Any]:
     """The lead's assignment; a lead that claimed before in this round need not claim again."""
     case = draft.case
     if case.lead is None:
@@ -44,7 +43,7 @@ def open_lead(draft: Draft) -> dict[str, object]:
     return draft.open(Role.LEAD, case.lead, ruled=case.ruled, claimed=claimed)
 
 
-def lead_clocks(draft: Draft, stage: Stage, assignment: str, lead: str, *, claimed: bool) -> list[dict[str, object]]:
+def lead_clocks(draft: Draft, stage: Stage, assignment: str, lead: str, *, claimed: bool) -> list[dict[str, Any]]:
     """The stage's clocks that the lead holds; nobody is timed for a claim that was made."""
     names = [n for n, spec in stage.clocks.items() if spec.holder == Role.LEAD and not (claimed and n in _ONCE)]
     return [c for n in names for c in draft.clock(n, lead, assignment=assignment, stage=stage.name)]

@@ -1,19 +1,36 @@
-"""谁主管、谁负责;属地管理: who answers for what and where, and the tree of what people complain about."""
+"""谁主管、谁负责;属地管理: who can own a case, where, and the tree of what people complain about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rules.faults import Fault, RulebookFaults, line_of, read_yaml
 
-R = TypeVar("R", bound="_Record")
+R = TypeVar("R", bound=BaseModel)
 
 SEPARATOR = "/"
 """Between the levels of a category code: ``environment/noise/construction``."""
+
+Text = Annotated[str, Field(min_length=1)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Mail = Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
+
+
+LANGUAGES = ("zh", "en")
+
+
+def _in_both(words: Mapping[str, str]) -> Mapping[str, str]:
+    if sorted(words) != sorted(LANGUAGES):
+        raise ValueError("has to be given in zh and en, and in nothing else")
+    return words
+
+
+Words = Annotated[Mapping[str, Text], AfterValidator(_in_both)]
+"""A label in the languages of the city: ``name["zh"]``."""
 
 
 class _Record(BaseModel):
@@ -23,17 +40,17 @@ class _Record(BaseModel):
 class Person(_Record):
     """A named person; ``mail`` is empty when the office's mailbox is used."""
 
-    name: str
+    name: Text
     mail: str = ""
 
 
 class Department(_Record):
     """An office that can own a case. ``office`` marks the ones the process itself needs (desk, supervision …)."""
 
-    code: str
-    name: Mapping[str, str]
-    mail: str
-    phone: str
+    code: Code
+    name: Words
+    mail: Mail
+    phone: Text
     handler: Person
     head: Person
     district: str | None = None
@@ -41,18 +58,21 @@ class Department(_Record):
 
 
 class District(_Record):
-    """属地: one of the city's districts, with the words people use for it."""
+    """属地: one of the city's districts. ``names`` are used for it besides its own, ``not_in`` are texts in which its
+    short form means something else."""
 
-    code: str
-    name: Mapping[str, str]
-    words: Sequence[str]
+    code: Code
+    name: Words
+    short: Text
+    names: Sequence[Text] = ()
+    not_in: Sequence[Text] = ()
 
 
 class Category(_Record):
-    """A node of the N-level tree; ``code`` is its path."""
+    """事项分类: a node of the N-level tree; ``code`` is its path."""
 
     code: str
-    label: Mapping[str, str]
+    label: Words
     leaf: bool
     valid_from: date
     valid_to: date | None = None
@@ -63,105 +83,140 @@ class Category(_Record):
         steps = self.code.split(SEPARATOR)
         return tuple(SEPARATOR.join(steps[: n + 1]) for n in range(len(steps)))
 
+    @property
+    def parent(self) -> str | None:
+        return self.code.rpartition(SEPARATOR)[0] or None
+
+
+class _CityDepartment(_Record):
+    """A department of the city as the file writes it: addresses follow from the code, unless one is given."""
+
+    code: Code
+    name: Words
+    phone: Text
+    handler: Text
+    head: Text
+    mail: Mail | None = None
+    office: str | None = None
+
 
 class _Unit(_Record):
-    """A kind of department that every district has."""
+    """A kind of department that every district has; ``{district}`` and ``{nth}`` stand for the district."""
 
-    unit: str
-    name: Mapping[str, str]
-    phone: str
-    handlers: Sequence[str]
-    heads: Sequence[str]
+    unit: Code
+    name: Words
+    phone: Text
+    handlers: Annotated[Sequence[Text], Field(min_length=1)]
+    heads: Annotated[Sequence[Text], Field(min_length=1)]
 
 
-class _Files(_Record):
-    mail_domain: str
-    city: Sequence[Mapping[str, Any]]
+class _Departments(_Record):
+    mail_domain: Text
+    city: Annotated[Sequence[_CityDepartment], Field(min_length=1)]
     district_units: Sequence[_Unit]
+    streets: Mapping[str, Sequence[_CityDepartment]] = {}
+
+
+class _Node(_Record):
+    zh: Text
+    en: Text
+    below: Mapping[Code, _Node] = {}
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class _Tree(_Record):
+    valid_from: date
+    categories: Annotated[Mapping[Code, _Node], Field(min_length=1)]
+
+
+class _Districts(_Record):
+    districts: Annotated[Sequence[District], Field(min_length=1)]
 
 
 def read_districts(text: str, file: str) -> dict[str, District]:
     """Code -> district. Raises :class:`RulebookFaults`."""
-    return {d.code: d for d in _records(District, read_yaml(text, file), text, file)}
+    return _by_code(_read(_Districts, text, file).districts, file)
 
 
 def read_departments(text: str, file: str, districts: Mapping[str, District]) -> dict[str, Department]:
-    """Code -> department; the kinds that every district has are written once and named ``<district>-<unit>``."""
-    data = read_yaml(text, file)
-    try:
-        files = _Files.model_validate(data)
-    except ValidationError as wrong:
-        raise RulebookFaults(list(_faults(wrong, text, file))) from None
-    city = [_with_mail(d, files.mail_domain) for d in files.city]
-    units = [_expand(u, d, n, files.mail_domain) for n, d in enumerate(districts.values()) for u in files.district_units]
-    return {d.code: d for d in _records(Department, city, text, file, under=("city",))} | {d.code: d for d in units}
+    """Code -> department; what every district has is written once and named ``<district>-<unit>``."""
+    written = _read(_Departments, text, file)
+    city = [_department(d, d.code, written.mail_domain) for d in written.city]
+    units = [_of_district(u, d, n, written) for n, d in enumerate(districts.values()) for u in written.district_units]
+    if unknown := [code for code in written.streets if code not in districts] if districts else []:
+        message = f"there is no such district; use one of: {', '.join(districts)}"
+        raise RulebookFaults([Fault(file, line_of(text, ("streets", d)), f"streets.{d}", message) for d in unknown])
+    streets = [
+        _department(street, f"{district}-{street.code}", written.mail_domain, district=district)
+        for district, several in written.streets.items()
+        for street in several
+    ]
+    return _by_code([*city, *units, *streets], file)
 
 
-def _with_mail(department: Mapping[str, Any], domain: str) -> dict[str, Any]:
-    """Addresses follow from the code, unless the file gives one."""
-    code = department.get("code", "")
-    handler, head = ({"name": department.get(who, "")} for who in ("handler", "head"))
-    head["mail"] = f"head.{code}@{domain}"
-    return {"mail": f"{code}@{domain}", **department, "handler": handler, "head": head}
-
-
-def _expand(unit: _Unit, district: District, nth: int, domain: str) -> Department:
-    code = f"{district.code}-{unit.unit}"
-    name = {lang: text.format(district=district.name[lang]) for lang, text in unit.name.items()}
-    handler, head = (names[nth % len(names)] for names in (unit.handlers, unit.heads))
+def _department(written: _CityDepartment, code: str, domain: str, district: str | None = None) -> Department:
     return Department(
         code=code,
-        name=name,
-        mail=f"{code}@{domain}",
-        phone=unit.phone.format(nth=nth + 1),
-        handler=Person(name=handler),
-        head=Person(name=head, mail=f"head.{code}@{domain}"),
-        district=district.code,
+        name=written.name,
+        mail=written.mail or f"{code}@{domain}",
+        phone=written.phone,
+        handler=Person(name=written.handler),
+        head=Person(name=written.head, mail=f"head.{code}@{domain}"),
+        district=district,
+        office=written.office,
     )
+
+
+def _of_district(unit: _Unit, district: District, nth: int, written: _Departments) -> Department:
+    """The unit in the ``nth`` district; its people are taken from the unit's names in turn."""
+    filled = _CityDepartment(
+        code=unit.unit,
+        name={lang: unit.name[lang].format(district=district.name[lang]) for lang in LANGUAGES},
+        phone=unit.phone.format(nth=nth + 1),
+        handler=unit.handlers[nth % len(unit.handlers)],
+        head=unit.heads[nth % len(unit.heads)],
+    )
+    return _department(filled, f"{district.code}-{unit.unit}", written.mail_domain, district.code)
 
 
 def read_categories(text: str, file: str) -> dict[str, Category]:
     """Code -> node of the tree, parents before children. Raises :class:`RulebookFaults`."""
-    tree = read_yaml(text, file)
-    try:
-        return {c.code: c for c in _nodes(tree["categories"], "", date.fromisoformat(str(tree["valid_from"])))}
-    except (KeyError, TypeError, ValueError) as wrong:
-        message = f"needs 'valid_from' and a tree 'categories' of {{code: {{zh, en, below?}}}}: {wrong}"
-        raise RulebookFaults([Fault(file, 1, "", message)]) from None
+    tree = _read(_Tree, text, file)
+    return {c.code: c for c in _nodes(tree.categories, "", tree.valid_from)}
 
 
-def _nodes(tree: Mapping[str, Any], above: str, since: date) -> Iterator[Category]:
-    for step, node in tree.items():
+def _nodes(below: Mapping[str, _Node], above: str, since: date) -> Iterator[Category]:
+    for step, node in below.items():
         code = f"{above}{SEPARATOR}{step}" if above else step
-        below = node.get("below", {})
-        begins = node.get("valid_from", since)
+        begins = node.valid_from or since
         yield Category(
             code=code,
-            label={"zh": node["zh"], "en": node["en"]},
-            leaf=not below,
+            label={"zh": node.zh, "en": node.en},
+            leaf=not node.below,
             valid_from=begins,
-            valid_to=node.get("valid_to"),
+            valid_to=node.valid_to,
         )
-        yield from _nodes(below, code, begins)
+        yield from _nodes(node.below, code, begins)
 
 
-def _records(kind: type[R], data: Any, text: str, file: str, under: tuple[str, ...] = ()) -> list[R]:
-    """Every record of a list; all faults of the list at once."""
-    faults: list[Fault] = []
-    records: list[R] = []
-    for n, item in enumerate(data if isinstance(data, list) else []):
-        try:
-            records.append(kind.model_validate(item))
-        except ValidationError as wrong:
-            faults.extend(_faults(wrong, text, file, (*under, n)))
-    if not isinstance(data, list):
-        faults.append(Fault(file, 1, "", "has to be a list"))
-    if faults:
-        raise RulebookFaults(faults)
-    return records
+def _read(kind: type[R], text: str, file: str) -> R:
+    """The whole file; all its faults at once, each with its line."""
+    try:
+        return kind.model_validate(read_yaml(text, file))
+    except ValidationError as wrong:
+        faults = [_fault(error, text, file) for error in wrong.errors()]
+        raise RulebookFaults(faults) from None
 
 
-def _faults(wrong: ValidationError, text: str, file: str, under: tuple[str | int, ...] = ()) -> Iterator[Fault]:
-    for error in wrong.errors():
-        path = (*under, *error["loc"])
-        yield Fault(file, line_of(text, path), ".".join(map(str, path)), error["msg"])
+def _fault(error: Any, text: str, file: str) -> Fault:
+    path = tuple(step for step in error["loc"] if step != "[key]")
+    return Fault(file, line_of(text, path), ".".join(map(str, path)), error["msg"])
+
+
+def _by_code(records: Sequence[Any], file: str) -> dict[str, Any]:
+    codes = [record.code for record in records]
+    if twice := sorted({code for code in codes if codes.count(code) > 1}):
+        message = "is the code of two; give each its own"
+        raise RulebookFaults([Fault(file, 0, "code", f"'{code}' {message}") for code in twice])
+    return {record.code: record for record in records}

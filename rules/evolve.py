@@ -107,7 +107,12 @@ def _stage_entered(case: Case, entry: Entry) -> dict[str, Any]:
 
 def _dispatched(case: Case, entry: Entry) -> dict[str, Any]:
     d = entry.data
-    changes = {"lead": d["lead"], "partners": tuple(d.get("partners", ())), "ruled": d.get("ruled", False), "dispute": None}
+    changes = {
+        "lead": d["lead"],
+        "partners": tuple(d.get("partners", ())),
+        "ruled": d.get("ruled", False),
+        "dispute": None,
+    }
     return changes | {k: d[k] for k in ("category", "urgency") if k in d}
 
 
@@ -132,7 +137,11 @@ def _touched(case: Case, entry: Entry, **change: Any) -> dict[str, Any]:
 def _contributed(case: Case, entry: Entry) -> dict[str, Any]:
     id, at = entry.data["assignment"], entry.at
     done = {"contribution": entry.data["contribution"], "ended_at": at, "how": "contribute"}
-    return {"assignments": tuple(replace(a, **done, claimed_at=a.claimed_at or at) if a.id == id else a for a in case.assignments)}
+    return {
+        "assignments": tuple(
+            replace(a, **done, claimed_at=a.claimed_at or at) if a.id == id else a for a in case.assignments
+        )
+    }
 
 
 def _partners_added(case: Case, entry: Entry) -> dict[str, Any]:
@@ -160,7 +169,9 @@ def _contested(case: Case, entry: Entry) -> dict[str, Any]:
 
 
 def _extended(case: Case, entry: Entry) -> dict[str, Any]:
-    return {"extensions": case.extensions + 1} | _clock_set(case, entry, due_at=datetime.fromisoformat(entry.data["due"]), rung="")
+    return {"extensions": case.extensions + 1} | _clock_set(
+        case, entry, due_at=datetime.fromisoformat(entry.data["due"]), rung=""
+    )
 
 
 def _rung(case: Case, entry: Entry) -> dict[str, Any]:

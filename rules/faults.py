@@ -30,18 +30,36 @@ class RulebookFaults(Exception):
         self.faults = faults
 
 
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SAFE):  # type: ignore[misc]  # the base is chosen while running
+    """The safe loader, except that a key written twice is a fault and not a silent loss."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"'{key.value}' is there twice"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_yaml(text: str, file: str) -> Any:
     """Plain data of a YAML text. Raises :class:`RulebookFaults` with the line of a syntax fault."""
     try:
-        return yaml.load(text, Loader=_LOADER)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a safe loader
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
         raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {fault.problem}")]) from fault
+    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        raise RulebookFaults([Fault(file, 0, "", f"is not valid YAML: {fault}")]) from fault
 
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int:
     """The line (from 1) where ``path`` stands in a YAML text; that of the nearest parent when it is missing."""
-    node = yaml.compose(text, Loader=_LOADER)
+    node = yaml.compose(text, Loader=_Loader)
     line = 1
     for key in path:
         if isinstance(node, yaml.MappingNode):
@@ -54,5 +72,3 @@ def line_of(text: str, path: tuple[str | int, ...]) -> int:
             line = node.start_mark.line + 1
     return line
 
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

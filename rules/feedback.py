@@ -1,4 +1,4 @@
-"""及时采纳、认真解决、限时反馈: the reply reaches the citizen in time, who is asked two things apart: solved? satisfied?
+"""及时采纳、认真解决、限时反馈: the reply reaches the citizen in time, who is asked two things: solved? satisfied?
 
 Silence is recorded as silence, never as satisfaction.
 """

@@ -44,7 +44,9 @@ class Field:
     default: Callable[[Rulebook, Case], str | None] | None = None
 
 
-def clean(fields: Sequence[Field], given: Mapping[str, Any], *, rulebook: Rulebook, case: Case, now: datetime) -> dict[str, Any]:
+def clean(
+    fields: Sequence[Field], given: Mapping[str, Any], *, rulebook: Rulebook, case: Case, now: datetime
+) -> dict[str, Any]:
     """The values by field name, as plain JSON. Raises :class:`Refusal` ``fields_wrong`` naming every bad field."""
     wrong: list[tuple[str, str, dict[str, Any]]] = []
     values: dict[str, Any] = {}
@@ -106,9 +108,10 @@ def _date(_field: Field, given: Any, _allowed: tuple[str, ...], now: datetime) -
 
 
 def _integer(field: Field, given: Any, _allowed: tuple[str, ...], _now: datetime) -> int:
-    if isinstance(given, bool) or not (isinstance(given, int) or str(given).strip().isascii() and str(given).strip().isdigit()):
+    digits = str(given).strip()
+    if isinstance(given, bool) or not (digits.isascii() and digits.removeprefix("-").isdigit()):
         raise Wrong("not_a_number")
-    number = int(given)
+    number = int(digits)
     low, high = field.minimum, field.maximum
     if (low is not None and number < low) or (high is not None and number > high):
         raise Wrong("out_of_range", minimum=low, maximum=high)

@@ -114,9 +114,7 @@ def dispatch(draft: Draft, data: Data) -> None:
 
 def rule(draft: Draft, data: Data) -> None:
     """会商裁定: the ruled owner cannot return the case."""
-    draft.finish(
-        "owner_ruled", "dispatched", lead=data["department"], partners=[], reason=data["reason"], ruled=True
-    )
+    draft.finish("owner_ruled", "dispatched", lead=data["department"], partners=[], reason=data["reason"], ruled=True)
 
 
 def departments(rulebook: Rulebook, _case: Case) -> Iterable[str]:

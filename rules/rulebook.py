@@ -6,14 +6,16 @@ row that decided.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from rules.calendar import Calendar, Span, read_calendar
+from rules.calendar import Calendar, Span
 from rules.case import Complaint
 from rules.departments import (
+    SEPARATOR,
     Category,
     Department,
     District,
@@ -21,23 +23,22 @@ from rules.departments import (
     read_departments,
     read_districts,
 )
-from rules.faults import Fault, RulebookFaults, read_yaml
-from rules.process import Process, read_process
-from rules.routing import Route, district_in, route, split
-from rules.tables import Table, read_table
+from rules.faults import RulebookFaults
+from rules.process import Process
+from rules.routing import Places, Route, route, split
+from rules.shelf import Shelf, version_of
+from rules.tables import MEMO_LIMIT, Table
+
+__all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "version_of"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
-TABLES = {
-    "catalogue": True,
-    "deadlines": False,
-    "ladder": True,
-    "urgency": False,
-    "keywords": False,
-    "callback": False,
-    "channels": True,
-}
-"""Table -> whether all matching rows count (else the first)."""
+STANDARD = "standard"
+NO_LADDER = "none"
+"""A ladder row with this rung says that nobody is late for its clock."""
+_ROUGHLY = {"min": 1, "h": 60, "d": 1440, "wd": 1440}
+_STEPS = re.compile(r"\s*[/>›＞→|]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,21 @@ class Rung:
     to: tuple[str, ...]
 
 
+def _remembered(ask: Callable[Concatenate[Rulebook, P], T]) -> Callable[Concatenate[Rulebook, P], T]:
+    """Answers are kept with the rulebook: the same few questions are asked hundreds of thousands of times."""
+
+    @wraps(ask)
+    def remember(self: Rulebook, /, *args: P.args, **named: P.kwargs) -> T:
+        key = (ask.__name__, args, tuple(named.items()))
+        if key not in self._answers:
+            if len(self._answers) >= MEMO_LIMIT:
+                self._answers.clear()
+            self._answers[key] = ask(self, *args, **named)
+        return self._answers[key]  # type: ignore[no-any-return]  # the answers of one question are of one type
+
+    return remember
+
+
 @dataclass(frozen=True)
 class Rulebook:
     """One version of a city's rules."""
@@ -69,14 +85,14 @@ class Rulebook:
     districts: Mapping[str, District]
     calendar: Calendar
     tables: Mapping[str, Table]
-    _ladders: dict[tuple[str, str], tuple[Rung, ...]]
+    _answers: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def process(self, name: str) -> Process:
         return self.processes[name]
 
     def process_for(self, _complaint: Complaint) -> str:
         """The process a new complaint follows."""
-        return "standard"
+        return STANDARD
 
     def department(self, code: str) -> Department:
         return self.departments[code]
@@ -89,52 +105,55 @@ class Rulebook:
 
     def office(self, name: str) -> Department:
         """The department that serves as desk, supervision, leading_group or accountability."""
-        return next(d for d in self.departments.values() if d.office == name)
+        return self._offices[name]
 
     def classify(self, complaint: Complaint) -> Decided[str | None]:
         """The given category, else the keyword table's, else nobody's: then the duty desk decides."""
-        if complaint.category:
-            return Decided(complaint.category)
-        row = self.tables["keywords"].first(text=f"{complaint.subject}\n{complaint.description}".casefold())
-        return Decided(row.cells["category"] or None, row.id) if row and row.cells["category"] else Decided(None)
+        given = self.find_category(complaint.category or "")
+        if given:
+            return Decided(given)
+        row = self.tables["keywords"].first(text=_text(complaint))
+        return Decided(row.cells["category"], row.id) if row and row.cells["category"] else Decided(None)
 
     def locate(self, complaint: Complaint) -> str | None:
         """The given district, else the one the address or the subject names."""
-        return complaint.district or district_in(f"{complaint.address} {complaint.subject}", self.districts.values())
+        given = self.find_district(complaint.district or "")
+        return given or self._places.find(f"{complaint.address} {complaint.subject}")
 
+    @_remembered
     def route(self, category: str | None, district: str | None) -> Route:
+        """Who leads and who joins in; somebody always owns it."""
         return route(self.tables["catalogue"], self.departments, category, district)
 
     def urgency(self, complaint: Complaint, category: str | None) -> Decided[str]:
-        text = f"{complaint.subject}\n{complaint.description}".casefold()
-        row = self.tables["urgency"].first(category=category or "", type=complaint.type, text=text)
+        row = self.tables["urgency"].first(category=category, type=complaint.type, text=_text(complaint))
         return Decided(row.cells["urgency"], row.id) if row else Decided("normal")
 
+    @_remembered
     def deadline(self, process: str, clock: str, urgency: str) -> Decided[Span | None]:
-        """How long ``clock`` may run; ``None`` where the table says ``none`` or says nothing."""
+        """How long ``clock`` may run; ``None`` where the table says ``none``."""
         row = self.tables["deadlines"].first(process=process, clock=clock, urgency=urgency)
         if row is None or row.cells["span"] in ("", "none"):
             return Decided(None, row.id if row else "")
-        return Decided(_span(row.cells["span"]), row.id)
+        return Decided(Span.parse(row.cells["span"]), row.id)
 
+    @_remembered
     def extensions(self, process: str, urgency: str) -> int:
         """How many extensions a case may have."""
         row = self.tables["deadlines"].first(process=process, clock="extension", urgency=urgency)
         return int(row.cells["times"] or 0) if row else 0
 
+    @_remembered
     def ladder(self, clock: str, urgency: str) -> tuple[Rung, ...]:
-        """The rungs of a clock, in the order of the table; none for a clock nobody is late for."""
-        key = (clock, urgency)
-        if key not in self._ladders:
-            rows = self.tables["ladder"].match(clock=clock, urgency=urgency)
-            first = {row.cells["rung"]: row.cells for row in reversed(rows)}
-            self._ladders[key] = tuple(
-                Rung(c["rung"], _span(c["offset"]), c["letter"], tuple(split(c["to"])))
-                for c in first.values()
-                if c["letter"]
-            )
-        return self._ladders[key]
+        """The rungs of a clock in order of time, of each the first row that fits; none where nobody is late."""
+        rows = self.tables["ladder"].match(clock=clock, urgency=urgency)
+        if not rows or rows[0].cells["rung"] == NO_LADDER:
+            return ()
+        first = {row.cells["rung"]: row.cells for row in reversed(rows)}
+        rungs = [Rung(c["rung"], Span.parse(c["offset"]), c["letter"], tuple(split(c["to"]))) for c in first.values()]
+        return tuple(sorted(rungs, key=lambda r: r.offset.amount * _ROUGHLY[r.offset.unit]))
 
+    @_remembered
     def verdict(self, answer: str, solved: str, satisfied: int) -> Decided[str]:
         """Whether a callback is ``accepted`` or asks for a ``redo``."""
         row = self.tables["callback"].first(answer=answer, solved=solved, satisfied=satisfied)
@@ -146,86 +165,51 @@ class Rulebook:
         return {r.cells["channel"]: {"zh": r.cells["zh"], "en": r.cells["en"]} for r in rows}
 
     def find_category(self, text: str) -> str | None:
-        """The node that a code or a label names."""
-        wanted = text.strip().casefold()
-        named = (c.code for c in self.categories.values() if wanted in (c.code, *map(str.casefold, c.label.values())))
-        return next(named, None)
+        """The node that a code, the end of a code, a label or a path of labels names; ``None`` when several fit."""
+        return self._category_names.get(SEPARATOR.join(_STEPS.split(text.strip().casefold())))
 
     def find_district(self, text: str) -> str | None:
         """The district that a code, a name or a short form names."""
-        wanted = text.strip().casefold()
-        fits = (d.code for d in self.districts.values() if wanted in (d.code, *_folded(d)))
-        return next(fits, None)
+        return self._places.named(text)
+
+    @cached_property
+    def _offices(self) -> Mapping[str, Department]:
+        return {d.office: d for d in self.departments.values() if d.office}
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.districts.values())
+
+    @cached_property
+    def _category_names(self) -> Mapping[str, str | None]:
+        """Every way to name a node -> its code; ``None`` for a name that several share."""
+        names: dict[str, str | None] = {}
+        for code, node in self.categories.items():
+            steps = code.split(SEPARATOR)
+            ends = (SEPARATOR.join(steps[n:]) for n in range(1, len(steps)))
+            names |= {way: None if way in names else code for way in {*ends, *map(str.casefold, node.label.values())}}
+        for code, node in self.categories.items():
+            for language in node.label:
+                names[SEPARATOR.join(self.categories[c].label[language].casefold() for c in node.path)] = code
+        return names | {code: code for code in self.categories}
 
 
-def _folded(district: District) -> Iterator[str]:
-    return (word.casefold() for word in (*district.name.values(), *district.words))
-
-
-def _span(text: str) -> Span:
-    return Span.parse(text)
-
-
-def version_of(files: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits that change with every character of the rulebook."""
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name}\0{files[name]}\0".encode())
-    return digest.hexdigest()[:12]
+def _text(complaint: Complaint) -> str:
+    return f"{complaint.subject}\n{complaint.description}"
 
 
 def build(files: Mapping[str, str]) -> Rulebook:
     """A rulebook from its texts (relative path -> content). Raises :class:`RulebookFaults` with all faults at once."""
-    from rules.check import check  # noqa: PLC0415 -- the check asks a built rulebook, so it cannot come first
+    from rules.check import check  # noqa: PLC0415 -- the check knows the stages, which know the rulebook
 
-    shelf = _Shelf(files)
+    shelf = Shelf(files)
     districts = shelf.read("districts.yaml", read_districts)
     departments = shelf.read("departments.yaml", lambda text, file: read_departments(text, file, districts or {}))
     categories = shelf.read("categories.yaml", read_categories)
-    calendar = shelf.read("calendar.yaml", _calendar)
-    processes = {p.name: p for p in shelf.processes()}
-    tables = {name: shelf.read(f"{name}.csv", _reader(collect)) for name, collect in TABLES.items()}
-    if not processes and not shelf.faults:
-        shelf.faults.append(Fault("process/", 0, "", "there is no process; add process/standard.yaml"))
-    if shelf.faults:
+    calendar, processes, tables = shelf.calendar(), shelf.processes(), shelf.tables()
+    if shelf.faults or districts is None or departments is None or categories is None or calendar is None:
         raise RulebookFaults(shelf.faults)
-    book = Rulebook(version_of(files), processes, departments, categories, districts, calendar, tables, {})  # type: ignore[arg-type]  # no faults: nothing is None
+    book = Rulebook(version_of(files), processes, departments, categories, districts, calendar, tables)
     if faults := list(check(book)):
         raise RulebookFaults(faults)
     return book
-
-
-def _reader(collect: bool) -> Callable[[str, str], Table]:
-    return lambda text, file: read_table(text, file, collect=collect)
-
-
-def _calendar(text: str, file: str) -> Calendar:
-    try:
-        return read_calendar(read_yaml(text, file) or {})
-    except (ValueError, TypeError) as wrong:
-        raise RulebookFaults([Fault(file, 1, "", f"{wrong}; write days as 2027-02-14")]) from None
-
-
-class _Shelf:
-    """The texts of a rulebook while they are read; one broken file does not hide the faults of the next."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
-        self.faults: list[Fault] = []
-
-    def read(self, name: str, reader: Callable[[str, str], T]) -> T | None:
-        if name not in self.files:
-            self.faults.append(Fault(name, 0, "", "is missing from the rulebook"))
-            return None
-        try:
-            return reader(self.files[name], name)
-        except RulebookFaults as wrong:
-            self.faults.extend(wrong.faults)
-            return None
-
-    def processes(self) -> Iterator[Any]:
-        for name in sorted(self.files):
-            if name.startswith("process/") and name.endswith((".yaml", ".yml")):
-                process = self.read(name, read_process)
-                if process is not None:
-                    yield process

@@ -1,29 +1,28 @@
 """Every decision can be explained: a decision table is rows a clerk can edit, and the row that fired is kept.
 
-A table is a CSV text with two header rows, the field name and the Chinese label. The first column ``id`` names the
-row; ``clause`` quotes the policy; ``->name`` is an output. An input cell is blank (any), words separated by commas
-(any of them), or a zen-engine unary test such as ``> 3``. The ending of an input's name says how words match:
-``category/`` also everything below that node of the tree, ``text~`` anywhere inside the text.
+A table has two header rows, the field name and the Chinese label. The first column ``id`` names the row, ``clause``
+quotes the policy, ``->name`` is an output, every other column is an input (``rules.cells`` says what its cells mean).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import zen
-
+from rules.cells import Column, decision, fault_of
 from rules.faults import Fault, RulebookFaults
 
-MEMO_LIMIT = 100_000
-"""Remembered answers per table; the inputs are few and discrete, so this is never reached in a healthy rulebook."""
-_WORDS = re.compile(r"[^\s\"'<>=\[\]()$,;]+(?:\s*[,,、]\s*[^\s\"'<>=\[\]()$,;]+)*")
-_NUMBERS = re.compile(r"-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?)*")
+MEMO_LIMIT = 20_000
+"""Remembered answers per table; the inputs are few and discrete, so a healthy rulebook never reaches this."""
+OUTPUT = "->"
+_NOT_INPUTS = ("id", "clause")
+_SHORT = "a table needs two header rows (field name, Chinese label), a first column 'id' and at least one row"
+
+Lines = Iterable[tuple[int, Sequence[str]]]
+"""Line number (from 1) and cells, of a CSV text or of a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +40,20 @@ class Table:
 
     name: str
     collect: bool
-    inputs: Sequence[str]
+    columns: Sequence[Column]
     outputs: Sequence[str]
     rows: Sequence[Row]
     _decision: Any = field(repr=False, compare=False)
     _memo: dict[tuple[Any, ...], tuple[Row, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def match(self, **facts: Any) -> tuple[Row, ...]:
-        """The rows that fire for ``facts`` (input names without their endings), in the order of the table."""
-        key = tuple(facts.get(_bare(name)) for name in self.inputs)
+        """The rows that fire for ``facts`` (names of inputs without their endings), in the order of the table."""
+        key = tuple([column.fact(facts.get(column.field)) for column in self.columns])
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._ask(key)
-            if len(self._memo) > MEMO_LIMIT:
+            if len(self._memo) >= MEMO_LIMIT:
                 self._memo.clear()
+            found = self._memo[key] = self._ask(key)
         return found
 
     def first(self, **facts: Any) -> Row | None:
@@ -63,97 +62,89 @@ class Table:
         return rows[0] if rows else None
 
     def _ask(self, key: tuple[Any, ...]) -> tuple[Row, ...]:
-        context = {_bare(name): "" if value is None else value for name, value in zip(self.inputs, key, strict=True)}
-        result = self._decision.evaluate(context)["result"]
+        facts = {column.field: value for column, value in zip(self.columns, key, strict=True)}
+        result = self._decision.evaluate(facts)["result"]
         fired = result if isinstance(result, list) else [result]
         return tuple(self.rows[hit["row"]] for hit in fired if "row" in hit)
 
 
 def read_table(text: str, file: str, *, collect: bool = False) -> Table:
     """A table from CSV. Raises :class:`RulebookFaults` naming every broken cell."""
-    lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
-    if len(lines) < 3 or not lines[0] or lines[0][0] != "id":
-        message = "a table needs two header rows (field name, Chinese label), a first column 'id' and at least one row"
-        raise RulebookFaults([Fault(file, 1, "id", message)])
-    names = lines[0]
-    rows = [_row(names, line, number) for number, line in enumerate(lines[2:], 3) if any(line)]
-    inputs = [n for n in names[1:] if n != "clause" and not n.startswith("->")]
-    if faults := [*_row_faults(names, lines, file), *_cell_faults(rows, inputs, file)]:
+    return table_of(_csv_lines(text, file), file, collect=collect)
+
+
+def table_of(lines: Lines, file: str, *, collect: bool = False) -> Table:
+    """A table from lines of cells, wherever they come from. Raises :class:`RulebookFaults`."""
+    (_, names), *below = [*lines] or [(1, [])]
+    if len(below) < 2 or not names or names[0] != "id":
+        raise RulebookFaults([Fault(file, 1, "id", _SHORT)])
+    body = [(number, cells) for number, cells in below[1:] if any(cell.strip() for cell in cells)]
+    if faults := [*_header_faults(names, file), *_shape_faults(names, [below[0], *body], file)]:
         raise RulebookFaults(faults)
-    outputs = [n.removeprefix("->") for n in names if n.startswith("->")]
-    return Table(file.removesuffix(".csv"), collect, inputs, outputs, rows, _decision(rows, inputs, collect))
+    rows = [_row(names, cells, number) for number, cells in body]
+    columns = [Column.of(n, [row.cells[n] for row in rows]) for n in names if _is_input(n)]
+    if faults := [*_row_faults(rows, columns, file), *([] if collect else _order_faults(rows, columns, file))]:
+        raise RulebookFaults(faults)
+    outputs = [name.removeprefix(OUTPUT) for name in names if name.startswith(OUTPUT)]
+    ready = decision([row.cells for row in rows], columns, collect=collect)
+    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, ready)
+
+
+def _csv_lines(text: str, file: str) -> Iterator[tuple[int, Sequence[str]]]:
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        number = 1
+        for cells in reader:
+            yield number, cells
+            number = reader.line_num + 1
+    except csv.Error as wrong:
+        raise RulebookFaults([Fault(file, reader.line_num, "", f"is not readable as CSV: {wrong}")]) from None
+
+
+def _is_input(name: str) -> bool:
+    return name not in _NOT_INPUTS and not name.startswith(OUTPUT)
 
 
 def _row(names: Sequence[str], cells: Sequence[str], line: int) -> Row:
-    named = {n.removeprefix("->"): c.strip() for n, c in zip(names, cells, strict=False)}
+    named = {name.removeprefix(OUTPUT): cell.strip() for name, cell in zip(names, cells, strict=True)}
     return Row(named["id"], line, named)
 
 
-def _row_faults(names: Sequence[str], lines: Sequence[Sequence[str]], file: str) -> Iterator[Fault]:
+def _header_faults(names: Sequence[str], file: str) -> Iterator[Fault]:
+    fields = [name.removeprefix(OUTPUT) for name in names]
+    for name in dict.fromkeys(fields):
+        if not name or fields.count(name) > 1:
+            yield Fault(file, 1, name, "each column needs a field name of its own")
+
+
+def _shape_faults(names: Sequence[str], lines: Lines, file: str) -> Iterator[Fault]:
+    for number, cells in lines:
+        if len(cells) != len(names):
+            message = f"has {len(cells)} cells, the header has {len(names)}; check the commas and quotes"
+            yield Fault(file, number, "", message)
+
+
+def _row_faults(rows: Sequence[Row], columns: Sequence[Column], file: str) -> Iterator[Fault]:
     seen: dict[str, int] = {}
-    for number, line in enumerate(lines[2:], 3):
-        if not any(line):
-            continue
-        if len(line) != len(names):
-            yield Fault(file, number, "", f"has {len(line)} cells, the header has {len(names)}; check the commas and quotes")
-        if line[0] in seen:
-            yield Fault(file, number, "id", f"'{line[0]}' is also the id of line {seen[line[0]]}; give each row its own")
-        seen[line[0]] = number
-
-
-def _cell_faults(rows: Sequence[Row], inputs: Sequence[str], file: str) -> Iterator[Fault]:
-    """zen-engine skips a row with a broken cell in silence, so every cell is compiled first."""
     for row in rows:
-        for name in inputs:
-            test = _test(name, row.cells.get(name, ""))
-            try:
-                if test:
-                    zen.compile_unary_expression(test)
-            except (RuntimeError, ValueError) as wrong:
-                yield Fault(file, row.line, name, f"'{row.cells[name]}' cannot be read: {_plain(wrong)}")
+        if not row.id:
+            yield Fault(file, row.line, "id", "is empty; a row needs a name, so that its decisions can be explained")
+        elif row.id in seen:
+            yield Fault(file, row.line, "id", f"'{row.id}' is also the id of line {seen[row.id]}; give each its own")
+        seen[row.id] = row.line
+        for column in columns:
+            if message := fault_of(column, row.cells[column.name]):
+                yield Fault(file, row.line, column.name, message)
 
 
-def _plain(wrong: Exception) -> str:
-    """zen-engine's own words about a cell, without the JSON around them and the stack trace below."""
-    first = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
-    try:
-        return str(json.loads(first)["source"])
-    except (ValueError, KeyError):
-        return first
-
-
-def _test(name: str, cell: str) -> str:
-    """The unary test that an input cell stands for."""
-    if not cell or _NUMBERS.fullmatch(cell) or not _WORDS.fullmatch(cell):
-        return cell
-    words = re.split(r"\s*[,,、]\s*", cell)
-    if name.endswith("/"):
-        return " or ".join(f'$ == "{word}" or startsWith($, "{word}/")' for word in words)
-    if name.endswith("~"):
-        return " or ".join(f'contains($, "{word}")' for word in words)
-    return ", ".join(f'"{word}"' for word in words)
-
-
-def _bare(name: str) -> str:
-    return name.rstrip("/~")
-
-
-def _decision(rows: Sequence[Row], inputs: Sequence[str], collect: bool) -> Any:
-    """A zen-engine decision whose only output is the number of the row; the cells are read from the row itself."""
-    columns = [{"id": f"i{n}", "name": name, "field": _bare(name)} for n, name in enumerate(inputs)]
-    table = {
-        "hitPolicy": "collect" if collect else "first",
-        "inputs": columns,
-        "outputs": [{"id": "o", "name": "row", "field": "row"}],
-        "rules": [
-            {"_id": row.id, "o": str(n)} | {f"i{i}": _test(name, row.cells[name]) for i, name in enumerate(inputs)}
-            for n, row in enumerate(rows)
-        ],
-    }
-    nodes = [
-        {"id": "in", "type": "inputNode", "name": "in"},
-        {"id": "table", "type": "decisionTableNode", "name": "table", "content": table},
-        {"id": "out", "type": "outputNode", "name": "out"},
-    ]
-    edges = [{"id": "1", "sourceId": "in", "targetId": "table"}, {"id": "2", "sourceId": "table", "targetId": "out"}]
-    return zen.ZenEngine().create_decision(json.dumps({"nodes": nodes, "edges": edges}))
+def _order_faults(rows: Sequence[Row], columns: Sequence[Column], file: str) -> Iterator[Fault]:
+    """Where the first match wins, the last row has to take what is left, and no row may stand in another's shadow."""
+    seen: dict[tuple[str, ...], int] = {}
+    blank = ("",) * len(columns)
+    for row in rows:
+        cells = tuple(row.cells[column.name] for column in columns)
+        if above := seen.get(cells) or seen.get(blank):
+            yield Fault(file, row.line, "", f"is never reached: line {above} takes everything this row would take")
+        seen.setdefault(cells, row.line)
+    if blank not in seen:
+        yield Fault(file, rows[-1].line, "", "the last row has to be a default: leave all its input cells blank")

@@ -1,0 +1,141 @@
+"""A table is something a clerk can edit: what the cells of a decision table mean, and what is wrong with them.
+
+An input cell is blank (any), words separated by commas (any of them), or a zen-engine unary test such as ``> 3``. The
+ending of a column's name says how words match: none, the very word; ``category/``, that node of a tree and everything
+below it; ``text~``, anywhere inside the text, where ``夜间+施工`` wants both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zen
+
+BELOW, INSIDE = "/", "~"
+"""Endings of column names."""
+
+_WIDE = str.maketrans({"＞": ">", "＜": "<", "＝": "=", "≥": ">=", "≤": "<=", "“": '"', "”": '"', "，": ","})
+"""What a Chinese keyboard writes for the signs of a test."""
+_COMMA = re.compile(r"\s*[,、，]\s*")
+_WORD = re.compile(r"[^\s\"'<>=!\[\]()$,、，;；\\]+(?: [^\s\"'<>=!\[\]()$,、，;；\\]+)*")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_TEST = re.compile(r"^\s*[><=!\[(\]]|\$")
+_SAMPLES: tuple[Any, ...] = ("", "a", 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An input column: ``name`` as in the header, ``field`` without its ending, every word its cells look for."""
+
+    name: str
+    field: str
+    ending: str
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, cells: Sequence[str]) -> Column:
+        ending = name[-1:] if name[-1:] in (BELOW, INSIDE) else ""
+        words = [part for cell in cells for word in words_of(cell) or () for part in word.casefold().split("+")]
+        return cls(name, name.removesuffix(ending), ending, tuple(dict.fromkeys(words)) if ending == INSIDE else ())
+
+    def fact(self, value: Any) -> Any:
+        """What the table sees of ``value``. Of a text, only the words its cells look for: these are few, so that
+        answers can be remembered."""
+        if value is None:
+            return ""
+        if self.ending != INSIDE:
+            return value
+        text = value.casefold()
+        return "\n".join([word for word in self.words if word in text])
+
+
+def words_of(cell: str) -> list[str] | None:
+    """The words of a cell (quotes are allowed around each), or ``None`` when the cell is blank or a test."""
+    words = [word.strip('"') for word in _COMMA.split(cell.strip().translate(_WIDE))]
+    return words if all(_WORD.fullmatch(word) for word in words) else None
+
+
+def test_of(column: Column, cell: str) -> str:
+    """The unary test of zen-engine that a cell stands for; blank stands for any."""
+    words = words_of(cell)
+    if words is None:
+        return cell.translate(_WIDE)
+    if column.ending == BELOW:
+        return " or ".join(f'$ == "{word}" or startsWith($, "{word}/")' for word in words)
+    if column.ending == INSIDE:
+        return " or ".join(_all_inside(word.casefold()) for word in words)
+    return ", ".join(word if _NUMBER.fullmatch(word) else f'"{word}"' for word in words)
+
+
+def _all_inside(word: str) -> str:
+    parts = [f'contains($, "{part}")' for part in word.split("+")]
+    return parts[0] if len(parts) == 1 else f"({' and '.join(parts)})"
+
+
+def fault_of(column: Column, cell: str) -> str | None:
+    """What is wrong with a cell: zen-engine itself skips a row with a broken cell in silence."""
+    words = words_of(cell)
+    if words is None and cell.strip():
+        if column.ending:
+            return f"'{cell}' is not understood; this column takes words separated by commas"
+        if not _TEST.search(cell.translate(_WIDE)):
+            return f"'{cell}' is not understood; write words separated by commas, or a test such as > 3 or [1..5]"
+    if column.ending == INSIDE and any(not part for word in words or () for part in word.split("+")):
+        return f"'{cell}' has a + with nothing beside it"
+    return _broken(test_of(column, cell))
+
+
+def _broken(test: str) -> str | None:
+    if not test.strip():
+        return None
+    try:
+        compiled = zen.compile_unary_expression(test)
+    except (RuntimeError, ValueError) as wrong:
+        return f"'{test}' cannot be read: {_plain(wrong)}"
+    if all(isinstance(_try(compiled, sample), Exception) for sample in _SAMPLES):
+        return f"'{test}' can never be true; look at its names and brackets"
+    return None
+
+
+def _try(compiled: Any, sample: Any) -> Any:
+    try:
+        return compiled.evaluate({"$": sample})
+    except RuntimeError as wrong:
+        return wrong
+
+
+def _plain(wrong: Exception) -> str:
+    """zen-engine's own words about a cell, without the JSON around them and the stack trace below."""
+    first = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
+    try:
+        return str(json.loads(first)["source"])
+    except (ValueError, KeyError):
+        return first
+
+
+def decision(rows: Sequence[Mapping[str, str]], columns: Sequence[Column], *, collect: bool) -> Any:
+    """A zen-engine decision whose only output is the number of the row; the cells are read from the row itself."""
+    table = {
+        "hitPolicy": "collect" if collect else "first",
+        "inputs": [{"id": f"i{n}", "name": column.name, "field": column.field} for n, column in enumerate(columns)],
+        "outputs": [{"id": "o", "name": "row", "field": "row"}],
+        "rules": [dict(_rule(row, number, columns)) for number, row in enumerate(rows)],
+    }
+    nodes = [
+        {"id": "in", "type": "inputNode", "name": "in"},
+        {"id": "table", "type": "decisionTableNode", "name": "table", "content": table},
+        {"id": "out", "type": "outputNode", "name": "out"},
+    ]
+    edges = [{"id": "1", "sourceId": "in", "targetId": "table"}, {"id": "2", "sourceId": "table", "targetId": "out"}]
+    return zen.ZenEngine().create_decision(json.dumps({"nodes": nodes, "edges": edges}))
+
+
+def _rule(row: Mapping[str, str], number: int, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+    yield "_id", row["id"]
+    yield "o", str(number)
+    for n, column in enumerate(columns):
+        yield f"i{n}", test_of(column, row[column.name])

@@ -1,0 +1,59 @@
+"""及时采纳、认真解决、限时反馈: solved? satisfied? Silence is recorded as silence."""
+
+import pytest
+
+
+@pytest.fixture
+def answered(life):
+    story = life()
+    story.act("fix", "lead", reply="已处理")
+    return story
+
+
+def test_a_good_answer_closes_the_case(answered):
+    answered.act("rate", "citizen", solved="yes", satisfied=5, comment="谢谢")
+    assert (answered.case.stage, answered.case.result) == ("closed", "fixed")
+    assert answered.case.open_assignments() == ()
+
+
+def test_silence_is_recorded_as_silence_never_as_satisfaction(answered):
+    answered.wait(days=7, minutes=1)
+    assert answered.case.result == "fixed"
+    assert answered.case.rating is None
+    assert any(e.kind == "citizen_silent" for e in answered.entries)
+
+
+def test_a_bad_answer_begins_a_new_round(answered):
+    answered.act("rate", "citizen", solved="no", satisfied=1, comment="还在施工")
+    assert (answered.case.stage, answered.case.redos) == ("departmental_fix", 1)
+
+
+def test_when_no_round_is_left_the_final_answer_is_explained_and_the_case_ends(answered):
+    for _ in range(2):
+        answered.act("rate", "citizen", solved="no", satisfied=1)
+        answered.act("fix", "lead", reply="再次处理")
+    answered.act("rate", "citizen", solved="no", satisfied=1)
+    assert answered.case.stage == "explanation"
+    assert any(letter["to"].endswith(":head") for letter in answered.letters("explanation_task"))
+    answered.act("explain", "lead", text="最终答复", contact="0532-1")
+    answered.act("rate", "citizen", solved="no", satisfied=1)
+    assert answered.case.is_closed
+
+
+def test_the_two_questions_are_separate(answered):
+    answered.act("rate", "citizen", solved="yes", satisfied=1)
+    assert answered.case.is_closed
+    assert answered.case.rating["satisfied"] == 1
+
+
+def test_a_citizen_may_take_the_complaint_back_at_any_time(life):
+    story = life()
+    story.act("withdraw", "citizen", reason="已解决")
+    assert story.case.result == "withdrawn"
+    assert [letter["to"] for letter in story.letters("task_ended")] == ["shinan-urban"]
+
+
+def test_whoever_has_the_case_in_hand_hears_what_the_citizen_adds(life):
+    story = life()
+    story.act("add_information", "citizen", text="工地名称是某某项目")
+    assert [letter["to"] for letter in story.letters("information_added")] == ["shinan-urban"]
