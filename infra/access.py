@@ -91,7 +91,9 @@ def _read(purpose: str, token: str, life: timedelta) -> list[str]:
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(settings().secret, salt=f"minsheng.{purpose}", signer_kwargs={"digest_method": hashlib.sha256})
+    return URLSafeTimedSerializer(
+        settings().secret, salt=f"minsheng.{purpose}", signer_kwargs={"digest_method": hashlib.sha256}
+    )
 
 
 def _key(purpose: str) -> bytes:

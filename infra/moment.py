@@ -19,7 +19,7 @@ ANCHOR_FILE = "MINSHENG_MOMENT_FILE"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Case time was ``case`` (epoch seconds) when wall time was ``wall``; since then it runs ``speed`` times as fast."""
+    """Case time was ``case`` when wall time was ``wall`` (epoch seconds); since then it is ``speed`` times as fast."""
 
     wall: float
     case: float
@@ -50,7 +50,7 @@ def speed() -> float:
 
 
 def run_at(path: Path, *, speed: float, not_before: datetime | None = None) -> None:
-    """Write the anchor file ``path``: case time goes on from now (and from ``not_before``, if that is later) at ``speed``."""
+    """Write the anchor file ``path``: case time goes on at ``speed``, from now or a later ``not_before``."""
     start = max(now(), not_before or now())
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(asdict(Anchor(wall=time.time(), case=start.timestamp(), speed=speed))), "utf-8")
@@ -69,7 +69,7 @@ def _anchor() -> Anchor | None:
     if not path:
         return None
     try:
-        stamp = (path, os.stat(path).st_mtime_ns)
+        stamp = (path, Path(path).stat().st_mtime_ns)
     except FileNotFoundError:
         return None
     if _cache is None or _cache[0] != stamp:

@@ -24,14 +24,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINSHENG_", env_file=".env", extra="ignore", frozen=True)
 
     database_url: str = Field("", description="Ledger: sqlite+aiosqlite:///file or postgresql+asyncpg://user@host/name")
-    smtp_url: str = Field("smtp://127.0.0.1:2525", description="smtp://, smtp+starttls:// or smtps://user:password@host:port")
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:2525", description="smtp://, smtp+starttls:// or smtps://user:password@host:port"
+    )
     mail_from: str = Field("minsheng@minsheng.example", description="Sender address of every letter")
     portal_url: str = Field("http://127.0.0.1:8080", description="Public address of the portal, used in letters")
     portal_host: str = Field("127.0.0.1", description="Address the portal listens on")
     portal_port: int = Field(8080, description="Port the portal listens on")
     mailbox_url: str = Field("", description="Address of the mail catcher's pages, when one runs")
     prefect_ui_url: str = Field("", description="Address of the Prefect UI that the desk's links open")
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs links and seals personal data; at least 32 characters")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs links and seals personal data; at least 32 characters"
+    )
     rulebook: str = Field("qingdao", description="Name of a folder in rules/, or a path to one")
     locale: str = Field("zh_CN", description="zh_CN or en")
     data_dir: Path = Field(Path(".minsheng"), description="Where the embedded default keeps its files")
@@ -65,7 +69,9 @@ class Settings(BaseSettings):
             return value
         kept = self.data_dir / "secret.key"
         if not kept.exists():
-            raise SettingsFault("MINSHENG_SECRET_KEY is not set: make one with `openssl rand -hex 32`, or start with `minsheng up`")
+            raise SettingsFault(
+                "MINSHENG_SECRET_KEY is not set: make one with `openssl rand -hex 32`, or start with `minsheng up`"
+            )
         return kept.read_text("utf-8").strip()
 
 
@@ -83,5 +89,7 @@ def prefect_api_url() -> str:
     """Prefect's own ``PREFECT_API_URL``; without it Prefect would start a hidden server of its own (P58)."""
     url = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     if not url:
-        raise SettingsFault("PREFECT_API_URL is not set: point it at the Prefect server, for example http://127.0.0.1:4200/api")
+        raise SettingsFault(
+            "PREFECT_API_URL is not set: point it at the Prefect server, for example http://127.0.0.1:4200/api"
+        )
     return url

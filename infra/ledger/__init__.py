@@ -31,8 +31,8 @@ from rules.case import Case, Complaint, Entry
 from rules.evolve import fold
 
 __all__ = [
-    "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page", "Person", "Problem",
-    "Recorded", "Run", "StaleAttempt", "UnknownCase",
+    "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
+    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase",
 ]  # fmt: skip
 
 
@@ -64,7 +64,11 @@ class Ledger:
         self.submit = recorder.submit
         self.record = recorder.record
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
-        self.claim_letters, self.letter_sent, self.letter_failed = self.outbox.claim, self.outbox.sent, self.outbox.failed
+        self.claim_letters, self.letter_sent, self.letter_failed = (
+            self.outbox.claim,
+            self.outbox.sent,
+            self.outbox.failed,
+        )
         self.letters = self.outbox.of_case
         self.to_wake, self.runs_to_check = self.leases.to_wake, self.leases.to_check
         self.run_of, self.bind_run = self.leases.run, self.leases.bind

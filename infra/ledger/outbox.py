@@ -59,7 +59,11 @@ class Outbox:
             ids = (await connection.scalars(due.with_for_update(skip_locked=True))).all()
             if not ids:
                 return []
-            held = sa.update(schema.letters).where(own.id.in_(ids)).values(due_at=now + hold_for, attempts=own.attempts + 1)
+            held = (
+                sa.update(schema.letters)
+                .where(own.id.in_(ids))
+                .values(due_at=now + hold_for, attempts=own.attempts + 1)
+            )
             await connection.execute(held)
             return await _read(connection, own.id.in_(ids))
 
@@ -94,9 +98,9 @@ async def queue(connection: AsyncConnection, number: str, first_seq: int, entrie
 
 
 async def _read(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[Letter]:
-    l, e = schema.letters, schema.entries
-    joined = l.join(e, sa.and_(l.c.number == e.c.number, l.c.seq == e.c.seq))
-    query = sa.select(l, e.c.data, e.c.at).select_from(joined).where(condition).order_by(l.c.seq, l.c.nth)
+    row, e = schema.letters, schema.entries
+    joined = row.join(e, sa.and_(row.c.number == e.c.number, row.c.seq == e.c.seq))
+    query = sa.select(row, e.c.data, e.c.at).select_from(joined).where(condition).order_by(row.c.seq, row.c.nth)
     return [_letter(row) for row in await connection.execute(query)]
 
 

@@ -88,7 +88,7 @@ class Recorder:
             row = {"number": number, "matter": matter, "person": asdict(person) if person.is_known else None}
             await connection.execute(sa.insert(schema.complaints).values(row))
             await self._append(connection, None, case, decided, GENESIS)
-            await connection.execute(_signal_row(known_as, number, "submit", digest, 1, at))
+            await connection.execute(_signal_row(known_as, number, "submit", digest=digest, seq=1, at=at))
         return Recorded(case, decided)
 
     async def record(
@@ -120,7 +120,9 @@ class Recorder:
                 after = evolve(after, entry)
             await self._append(connection, case, after, decided, head.hash)
             if not ours:
-                await connection.execute(_signal_row(known_as, number, signal.action, digest, case.seq + 1, at))
+                await connection.execute(
+                    _signal_row(known_as, number, signal.action, digest=digest, seq=case.seq + 1, at=at)
+                )
         return Recorded(after, decided)
 
     async def _append(
@@ -180,7 +182,7 @@ async def _known(connection: AsyncConnection, key: str, digest: bytes) -> str | 
     return row.number if row else None
 
 
-def _signal_row(key: str, number: str, action: str, digest: bytes, seq: int, at: datetime) -> sa.Insert:
+def _signal_row(key: str, number: str, action: str, *, digest: bytes, seq: int, at: datetime) -> sa.Insert:
     row = {"key": key, "number": number, "action": action, "digest": digest, "first_seq": seq, "received_at": at}
     return sa.insert(schema.signals).values(row)
 

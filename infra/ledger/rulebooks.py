@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from rules.rulebook import Rulebook, build, version_of
+from rules.rulebook import Rulebook, build
 
 
 class NoRulebook(Exception):
@@ -24,7 +24,7 @@ class Shelf:
         self._built: dict[str, Rulebook] = {}
 
     async def activate(self, files: Mapping[str, str], *, at: datetime) -> Rulebook:
-        """Make this rulebook the one for new cases. Raises ``RulebookFaults`` for a broken one; then nothing changes."""
+        """Make this the rulebook for new cases. Raises ``RulebookFaults`` for a broken one; then nothing changes."""
         book = build(files)
         row = {"version": book.version, "files": dict(files), "activated_at": at}
         async with self._db.write() as connection:

@@ -35,7 +35,7 @@ class Moment(TypeDecorator[datetime]):
         in_utc = value.astimezone(UTC)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -47,10 +47,10 @@ class Sealed(TypeDecorator[dict[str, Any]]):
     impl = sa.LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: dict[str, Any] | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: sa.Dialect) -> bytes | None:
         return None if value is None else _cipher().encrypt(json.dumps(value, ensure_ascii=False).encode())
 
-    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> dict[str, Any] | None:
         return None if value is None else json.loads(_cipher().decrypt(value))
 
 

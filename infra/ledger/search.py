@@ -80,14 +80,14 @@ class Search:
 
     async def counts(self, now: datetime) -> dict[str, float]:
         """Figures for ``/metrics``: open, late, moving and closed cases, letters waiting and given up."""
-        c, l = schema.cases.c, schema.letters.c
+        c, letter = schema.cases.c, schema.letters.c
         count, is_open = sa.func.count, c.closed_at.is_(None)
         queries = {
             "cases_open": sa.select(count()).where(is_open),
             "cases_late": sa.select(count()).where(is_open, c.due_at < now),
             "cases_moving": sa.select(count()).where(c.is_moving),
-            "letters_waiting": sa.select(count()).where(l.status == QUEUED, l.due_at.is_not(None)),
-            "letters_given_up": sa.select(count()).where(l.status == GIVEN_UP),
+            "letters_waiting": sa.select(count()).where(letter.status == QUEUED, letter.due_at.is_not(None)),
+            "letters_given_up": sa.select(count()).where(letter.status == GIVEN_UP),
         }
         async with self._db.read() as connection:
             return {name: float(await connection.scalar(query) or 0) for name, query in queries.items()}
@@ -111,7 +111,9 @@ def _conditions(wanted: CaseFilter, now: datetime) -> list[sa.ColumnElement[bool
     plain: dict[str, Any] = {"stage": wanted.stage, "district": wanted.district, "urgency": wanted.urgency}
     conditions = [c[name] == value for name, value in plain.items() if value]
     if wanted.category:
-        conditions.append(sa.or_(c.category == wanted.category, c.category.startswith(f"{wanted.category}/", autoescape=True)))
+        conditions.append(
+            sa.or_(c.category == wanted.category, c.category.startswith(f"{wanted.category}/", autoescape=True))
+        )
     if wanted.department:
         conditions.append(sa.exists().where(a.number == c.number, a.party == wanted.department))
     if wanted.number:

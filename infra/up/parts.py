@@ -36,7 +36,7 @@ def mail_catcher(plan: Plan) -> Part:
     return Part(
         name="mail catcher",
         command=command,
-        healthy=lambda: answers(f"{plan.mailbox}/mailbox.json") and listens(LOCAL, plan.smtp_port),
+        healthy=lambda: answers(f"{plan.mailbox}/healthz") and listens(LOCAL, plan.smtp_port),
         serves=True,
     )
 

@@ -92,13 +92,13 @@ def make_plan(wishes: Wishes) -> Plan:
     )  # fmt: skip
 
 
-def check_rulebook(known: Settings) -> None:
-    """Build the rulebook once; all its faults at once, each with file and line."""
+def check_rulebook(known: Settings) -> str:
+    """Build the rulebook once; its version. All its faults come at once, each with file and line."""
     from rules.faults import RulebookFaults
     from rules.rulebook import build
 
     try:
-        build(read_folder(known.rulebook_dir))
+        return build(read_folder(known.rulebook_dir)).version
     except RulebookFaults as wrong:
         listed = "\n".join(f"  {fault}" for fault in wrong.faults)
         raise Mistake(f"the rulebook {known.rulebook_dir} cannot be used:\n{listed}") from None

@@ -12,7 +12,8 @@ from types import FrameType
 from infra.demo.play import Demo
 from infra.moment import run_at
 from infra.settings import settings
-from infra.up.groundwork import prepare, sign_in_url
+from infra.up.addresses import sign_in_url
+from infra.up.groundwork import prepare
 from infra.up.parts import FAST_PULSE, PULSE, deploy_command, mail_catcher, portal, prefect_server, worker
 from infra.up.plan import Plan, Wishes, make_plan
 from infra.up.screen import Row, Screen, open_screen

@@ -1,0 +1,193 @@
+"""有意见随时提: the command line of Minsheng. Heavy libraries are imported by the command that needs them, so help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.mistakes import Mistake
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(name="minsheng", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
+rulebook = typer.Typer(no_args_is_help=True, help="The rulebook: rules/qingdao or the folder that MINSHENG_RULEBOOK names.")
+app.add_typer(database, name="db")
+app.add_typer(rulebook, name="rules")
+
+
+def _use_data(folder: Path | None) -> Path | None:
+    """``--data`` is the same wish as MINSHENG_DATA_DIR; settings are read after this."""
+    if folder is not None:
+        os.environ["MINSHENG_DATA_DIR"] = str(folder)
+    return folder
+
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", callback=_use_data, help="Folder of the embedded default.", show_default=".minsheng"),
+]
+
+
+@app.callback()
+def minsheng() -> None:
+    """Minsheng 民声: every citizen's complaint is one Prefect flow run, carried to an honest end."""
+
+
+@app.command()
+def up(
+    demo: Annotated[int, typer.Option(help="Play so many sample complaints.")] = 0,
+    exit: Annotated[bool, typer.Option("--exit", help="End after the samples; 0 when every one closed.")] = False,  # noqa: A002
+    speed: Annotated[float, typer.Option(help="Seconds of case time per second: 3600 lets an hour pass.")] = 1.0,
+    port: Annotated[int, typer.Option(help="Port of the portal; 0: any free one.")] = 8080,
+    prefect_port: Annotated[int, typer.Option(help="Port of Prefect; 0: any free one.")] = 4200,
+    data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path(".minsheng"),
+) -> None:
+    """Start everything as one process tree: Prefect, worker, portal and mail catcher. Ctrl-C stops it."""
+    from infra.up.plan import Wishes
+    from infra.up.session import run
+
+    wishes = Wishes(demo=demo, exit=exit, speed=speed, port=port, prefect_port=prefect_port, data=data)
+    raise typer.Exit(run(wishes))
+
+
+@app.command()
+def portal() -> None:
+    """Serve the portal: complaint form, tracking, task pages, desk and JSON API."""
+    from infra.serving import serve_portal
+
+    serve_portal()
+
+
+@app.command()
+def mail_catcher(
+    smtp_port: Annotated[int, typer.Option(help="Port for SMTP.")] = 2525,
+    port: Annotated[int, typer.Option(help="Port for the pages.")] = 8025,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    folder: Annotated[Path, typer.Option(help="Where mails are kept.")] = Path(".minsheng/mailbox"),
+) -> None:
+    """Catch mails instead of sending them, and show them."""
+    from infra.mail.catcher import serve
+
+    _run(serve(host=host, smtp_port=smtp_port, http_port=port, folder=folder))
+
+
+@app.command()
+def deploy(
+    pulse_seconds: Annotated[int, typer.Option(help="Seconds between two beats of the pulse.")] = 60,
+) -> None:
+    """Put the rulebook in force, and tell Prefect the flows: one deployment per process. Safe to repeat."""
+    from infra.inspection import put_rulebook_in_force
+    from infra.settings import prefect_api_url
+
+    _run(put_rulebook_in_force())
+    from infra.deployments import deploy as deploy_flows
+
+    _run(deploy_flows(prefect_api_url(), pulse_seconds=pulse_seconds))
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Bring the ledger's tables to the newest revision."""
+    from infra.inspection import upgrade_ledger
+
+    _run(upgrade_ledger())
+
+
+@app.command()
+def login(who: Annotated[str, typer.Argument(help="Who signs in.")] = "desk", data: Data = None) -> None:
+    """Print a link that signs in once, within ten minutes."""
+    from infra.up.addresses import portal_url, sign_in_url
+
+    print(sign_in_url(portal_url(), who))
+
+
+@app.command()
+def submit(files: Annotated[list[Path], typer.Argument(help="JSON, CSV or XLSX.")], data: Data = None) -> None:
+    """Put complaints from files in: through the portal when one runs, else straight into the ledger."""
+    from infra.intake_files import submit_files
+
+    raise typer.Exit(submit_files(files))
+
+
+@app.command()
+def show(
+    number: Annotated[str, typer.Argument(help="The number on the receipt.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    data: Data = None,
+) -> None:
+    """Show one case: where it stands, its clocks and everything that happened to it."""
+    from infra.inspection import show_case
+
+    _run(show_case(number.strip().upper(), as_json=as_json))
+
+
+@app.command()
+def verify(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make wrong tables again from the entries.")] = False,
+    data: Data = None,
+) -> None:
+    """Check that every chain of entries is whole and that the tables equal the folded entries."""
+    from infra.inspection import verify_ledger
+
+    raise typer.Exit(_run(verify_ledger(rebuild=rebuild)))
+
+
+@rulebook.command("check")
+def check() -> None:
+    """Check the rulebook as a whole: all faults at once, with file, row and cell."""
+    from infra.settings import settings
+    from infra.up.plan import check_rulebook
+
+    version = check_rulebook(settings())
+    print(f"rulebook {settings().rulebook_dir} is sound: version {version}")
+
+
+@app.command()
+def bench(
+    lives: Annotated[int, typer.Option(help="How many complaints to carry from receipt to closed.")] = 20,
+    at_once: Annotated[int, typer.Option(help="How many at a time.")] = 4,
+    data: Data = None,
+) -> None:
+    """Drive complaints through the portal of a running `minsheng up`, and report lives per second as JSON."""
+    from infra.bench import measure
+
+    raise typer.Exit(measure(lives=lives, at_once=at_once))
+
+
+def _run(job: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio
+
+    return asyncio.run(job)
+
+
+def main() -> None:
+    """The command ``minsheng``: whatever the user can mend is one sentence and code 2."""
+    try:
+        app()
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output left, as in `minsheng show … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _mendable() as fault:
+        print(f"minsheng: {fault}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Asked only once something was raised, so that help need not import the settings."""
+    from infra.settings import SettingsFault
+
+    return (Mistake, SettingsFault)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""深化党政公开: what the ledger holds can be looked at and checked by whoever runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.ledger import Ledger, UnknownCase, sqlite_file
+from infra.mistakes import Mistake
+from infra.moment import now
+from infra.rulebook_files import read_folder
+from infra.settings import settings
+from rules.case import Case, Complaint, Entry
+from rules.faults import RulebookFaults
+
+CITY = ZoneInfo("Asia/Shanghai")
+QUIET = ("open", "start", "stop", "end", "letters", "rows")
+"""Consequences inside an entry; the timeline shows what happened, ``--json`` shows everything."""
+
+
+@asynccontextmanager
+async def open_ledger(*, must_exist: bool = True) -> AsyncIterator[Ledger]:
+    """The ledger of the settings, closed afterwards. Raises :class:`Mistake` when it cannot be used."""
+    url = settings().ledger_url
+    place = url.rsplit("@", 1)[-1]
+    file = sqlite_file(url)
+    if must_exist and file is not None and not file.exists():
+        raise Mistake(f"there is no ledger at {file}; start `minsheng up`, run `minsheng db upgrade`, or say --data DIR")
+    ledger = Ledger(url)
+    try:
+        yield ledger
+    except (SQLAlchemyError, OSError) as fault:
+        raise Mistake(f"the ledger at {place} cannot be used: {getattr(fault, 'orig', None) or fault}") from fault
+    finally:
+        await ledger.close()
+
+
+async def upgrade_ledger() -> None:
+    """``minsheng db upgrade``."""
+    async with open_ledger(must_exist=False) as ledger:
+        await ledger.upgrade()
+
+
+async def put_rulebook_in_force() -> None:
+    """The rulebook of the settings becomes the one for new cases. Raises :class:`Mistake` for a broken one."""
+    async with open_ledger() as ledger:
+        try:
+            await ledger.shelf.activate(read_folder(settings().rulebook_dir), at=now())
+        except RulebookFaults as wrong:
+            raise Mistake(f"the rulebook {settings().rulebook_dir} cannot be used:\n{wrong}") from None
+
+
+async def verify_ledger(*, rebuild: bool) -> int:
+    """Print every problem; 1 when there are any."""
+    found = 0
+    async with open_ledger() as ledger:
+        async for problem in ledger.verifier.problems(rebuild=rebuild):
+            print(problem)
+            found += 1
+    if not found:
+        print("every chain is whole, and every table equals its folded entries")
+    elif rebuild:
+        print(f"{found} problems found; the tables were made again from the entries: run verify once more")
+    else:
+        print(f"{found} problems found")
+    return 1 if found else 0
+
+
+async def show_case(number: str, *, as_json: bool) -> None:
+    """Print one case, without the person. Raises :class:`Mistake` for an unknown number."""
+    async with open_ledger() as ledger:
+        try:
+            case, complaint, entries = await ledger.case(number), await ledger.complaint(number), await ledger.entries(number)
+        except UnknownCase:
+            raise Mistake(f"there is no case with the number {number}") from None
+    if as_json:
+        print(json.dumps(_plain(case, complaint, entries), ensure_ascii=False, indent=1, default=str))
+    else:
+        _print_case(case, complaint, entries)
+
+
+def _plain(case: Case, complaint: Complaint, entries: list[Entry]) -> Mapping[str, Any]:
+    facts = [{"seq": n, "kind": e.kind, "at": e.at.isoformat(), "actor": e.actor, "data": e.data} for n, e in enumerate(entries, 1)]
+    return {**asdict(case), "complaint": asdict(complaint), "timeline": facts}
+
+
+def _print_case(case: Case, complaint: Complaint, entries: list[Entry]) -> None:
+    rows = [
+        ("number", case.number), ("subject", complaint.subject), ("stage", case.stage or "received"),
+        ("result", case.result or case.outcome), ("category", case.category), ("district", case.district),
+        ("urgency", case.urgency), ("lead", case.lead), ("partners", ", ".join(case.partners)),
+        *((f"clock {c.name}", f"due {_local(c.due_at)} {c.rung}") for c in case.clocks if c.runs),
+    ]  # fmt: skip
+    for name, value in rows:
+        if value:
+            print(f"{name:20} {value}")
+    print()
+    for entry in entries:
+        told = {k: v for k, v in entry.data.items() if k not in QUIET and v not in (None, "", [], {})}
+        print(f"{_local(entry.at)}  {entry.actor:20} {entry.kind}  {json.dumps(told, ensure_ascii=False) if told else ''}".rstrip())
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone(CITY):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,153 @@
+"""有意见随时提: on a machine without a mail server nobody's letter may vanish; each caught mail is one file in a folder."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.utils import parseaddr
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from infra.moment import wall
+
+_ENVELOPE_FROM, _ENVELOPE_TO = "X-Envelope-From", "X-Envelope-To"
+_FILE = re.compile(r"(\d+)\.eml")
+_PARSED = 4096
+"""So many mails are kept read; older ones are read again from their file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """One mail, decoded. ``sender`` and ``to`` are bare addresses of the envelope; ``date`` is aware."""
+
+    id: int
+    sender: str
+    to: tuple[str, ...]
+    name: str
+    subject: str
+    date: datetime
+    headers: dict[str, str]
+    text: str
+    html: str
+
+    @property
+    def number(self) -> str:
+        return self.headers.get("X-Minsheng-Number", "")
+
+    def plain(self) -> dict[str, Any]:
+        """As programs read it (design.md, section 7)."""
+        return {
+            "id": self.id,
+            "from": self.sender,
+            "to": ", ".join(self.to),
+            "subject": self.subject,
+            "date": self.date.isoformat(),
+            "headers": self.headers,
+            "text": self.text,
+            "html": self.html,
+        }
+
+    def is_about(self, words: str) -> bool:
+        """Whether every word occurs in recipient, subject or number."""
+        seen = " ".join([*self.to, self.name, self.subject, self.number]).casefold()
+        return all(word in seen for word in words.casefold().split())
+
+
+class Mailbox:
+    """Mails as ``.eml`` files with growing numbers; a restart loses nothing. Usable from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._ids = sorted(int(m[1]) for p in folder.iterdir() if (m := _FILE.fullmatch(p.name)))
+        self._turn = threading.Lock()
+        self._read = lru_cache(maxsize=_PARSED)(self._parse)
+
+    def keep(self, sender: str, to: Sequence[str], content: bytes) -> int:
+        """Store one mail and return its id; the file appears whole or not at all."""
+        head = f"{_ENVELOPE_FROM}: {_one_line(sender)}\r\n{_ENVELOPE_TO}: {_one_line(', '.join(to))}\r\n"
+        with self._turn:
+            id = (self._ids[-1] if self._ids else 0) + 1
+            draft = self._folder / f"{id:08}.new"
+            draft.write_bytes(head.encode() + content)
+            draft.rename(self._path(id))
+            self._ids.append(id)
+        return id
+
+    def mails(self, since: int = 0) -> Iterator[Caught]:
+        """Every mail after ``since``, oldest first."""
+        return (self._read(id) for id in list(self._ids) if id > since)
+
+    def newest(self, words: str, limit: int) -> list[Caught]:
+        """Up to ``limit`` mails about ``words``, newest first."""
+        found: list[Caught] = []
+        for id in reversed(self._ids):
+            if len(found) == limit:
+                break
+            if (mail := self._read(id)).is_about(words):
+                found.append(mail)
+        return found
+
+    def mail(self, id: int) -> Caught | None:
+        return self._read(id) if id in self._ids else None
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def _path(self, id: int) -> Path:
+        return self._folder / f"{id:08}.eml"
+
+    def _parse(self, id: int) -> Caught:
+        path = self._path(id)
+        return read(id, path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+def read(id: int, content: bytes, received_at: datetime | None = None) -> Caught:
+    """A mail as it was sent, decoded; broken parts are shown as far as they can be read."""
+    mail = message_from_bytes(content, policy=policy.default)
+    envelope = {_ENVELOPE_FROM, _ENVELOPE_TO}
+    headers = {name: value for name, value in _headers(mail) if name not in envelope}
+    return Caught(
+        id=id,
+        sender=str(mail.get(_ENVELOPE_FROM, "")),
+        to=tuple(filter(None, str(mail.get(_ENVELOPE_TO, "")).split(", "))),
+        name=parseaddr(headers.get("To", ""))[0],
+        subject=headers.get("Subject", ""),
+        date=_date(mail) or received_at or wall(),
+        headers=headers,
+        text=_body(mail, "plain"),
+        html=_body(mail, "html"),
+    )
+
+
+def _headers(mail: EmailMessage) -> Iterator[tuple[str, str]]:
+    """Decoded headers; a repeated one is shown with its first value."""
+    seen = set()
+    for name in mail.keys():  # noqa: SIM118 -- a message is no mapping: names repeat
+        if name not in seen:
+            seen.add(name)
+            yield name, _one_line(str(mail.get(name, "")))
+
+
+def _date(mail: EmailMessage) -> datetime | None:
+    said = getattr(mail.get("Date"), "datetime", None)
+    return said.astimezone(UTC) if said is not None and said.tzinfo else None
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    try:
+        part = mail.get_body((kind,))
+        return str(part.get_content()) if part is not None else ""
+    except (LookupError, UnicodeError, MessageError) as fault:
+        return f"({fault})"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
