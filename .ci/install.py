@@ -1,15 +1,18 @@
 """One command on a fresh machine: make ``.venv`` and install exactly what a lock says. Standard library only.
 
 ``python3 install.py LOCK`` tries uv (fast), then pip; both check every hash. pip's own configuration (index, mirrors,
-certificates) is the user's wish and holds for uv too, which does not read it by itself. A second run with nothing changed
-installs nothing and needs no network.
+certificates) is the user's wish and holds for uv too, which does not read it by itself. A second run with nothing
+changed installs nothing and needs no network.
 """
+
+# ruff: noqa: S603, T201 -- runs our own commands, and talks to whoever typed make
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +61,7 @@ def _make_venv() -> None:
 
 
 def _install(lock: Path) -> None:
-    _say(f"installing {lock.read_text('utf-8').count('==')} packages into .venv …")
+    _say(f"installing {len(re.findall(r'^[a-z].*==', lock.read_text('utf-8'), re.M))} packages into .venv …")
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes", "-r"]
     try:
         _run([*pip, str(UV_LOCK)], quiet=True)

@@ -1,13 +1,14 @@
-"""Renew both locks from pyproject.toml: one for everything, one for running the product. No address is written into them."""
+"""Renew both locks from pyproject.toml: one for everything, one for running the product; no address is written."""
+
+# ruff: noqa: S603 -- runs our own commands, and talks to whoever typed make
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
-from install import EVERYTHING, PRODUCT, ROOT, UV_LOCK, VENV, pip_settings, uv_settings
-
-import os  # isort: skip -- the installer's surroundings are the user's
+from install import EVERYTHING, PRODUCT, ROOT, VENV, pip_settings, uv_settings
 
 BUILD = "hatchling>=1.27\neditables>=0.5\n"
 """What the editable installation of the project itself needs; locked too, so that it needs no network of its own."""
@@ -21,8 +22,8 @@ def main() -> int:
 
 
 def _compile(lock: object, *options: str) -> None:
-    uv = [str(VENV / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes"]
-    plain = ["--no-annotate", "--no-header", "--output-file", str(lock)]
+    uv = [str(VENV / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--python-version", "3.11"]
+    plain = ["--generate-hashes", "--no-annotate", "--no-header", "--output-file", str(lock)]
     env = {**os.environ, **uv_settings(pip_settings())}
     subprocess.run([*uv, *plain, *options, "-"], input=BUILD, text=True, check=True, cwd=ROOT, env=env)
 

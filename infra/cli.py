@@ -1,4 +1,5 @@
-"""有意见随时提: the command line of Minsheng. Heavy libraries are imported by the command that needs them, so help is instant."""
+"""有意见随时提: the command line of Minsheng."""
+# ruff: noqa: PLC0415 -- heavy libraries are imported by the command that needs them, so that help is instant
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from infra.mistakes import Mistake
 BAD_INPUT = 2
 INTERRUPTED = 130
 
-app = typer.Typer(name="minsheng", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    name="minsheng", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
-rulebook = typer.Typer(no_args_is_help=True, help="The rulebook: rules/qingdao or the folder that MINSHENG_RULEBOOK names.")
+rulebook = typer.Typer(no_args_is_help=True, help="The rulebook that MINSHENG_RULEBOOK names.")
 app.add_typer(database, name="db")
 app.add_typer(rulebook, name="rules")
 
@@ -42,8 +45,9 @@ def minsheng() -> None:
 
 @app.command()
 def up(
+    *,
     demo: Annotated[int, typer.Option(help="Play so many sample complaints.")] = 0,
-    exit: Annotated[bool, typer.Option("--exit", help="End after the samples; 0 when every one closed.")] = False,  # noqa: A002
+    exit: Annotated[bool, typer.Option("--exit", help="End after the samples; 0 when every one closed.")] = False,
     speed: Annotated[float, typer.Option(help="Seconds of case time per second: 3600 lets an hour pass.")] = 1.0,
     port: Annotated[int, typer.Option(help="Port of the portal; 0: any free one.")] = 8080,
     prefect_port: Annotated[int, typer.Option(help="Port of Prefect; 0: any free one.")] = 4200,
@@ -67,6 +71,7 @@ def portal() -> None:
 
 @app.command()
 def mail_catcher(
+    *,
     smtp_port: Annotated[int, typer.Option(help="Port for SMTP.")] = 2525,
     port: Annotated[int, typer.Option(help="Port for the pages.")] = 8025,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -75,7 +80,7 @@ def mail_catcher(
     """Catch mails instead of sending them, and show them."""
     from infra.mail.catcher import serve
 
-    _run(serve(host=host, smtp_port=smtp_port, http_port=port, folder=folder))
+    serve(host, smtp_port, port, folder)
 
 
 @app.command()
@@ -105,7 +110,7 @@ def login(who: Annotated[str, typer.Argument(help="Who signs in.")] = "desk", da
     """Print a link that signs in once, within ten minutes."""
     from infra.up.addresses import portal_url, sign_in_url
 
-    print(sign_in_url(portal_url(), who))
+    typer.echo(sign_in_url(portal_url(), who))
 
 
 @app.command()
@@ -146,7 +151,7 @@ def check() -> None:
     from infra.up.plan import check_rulebook
 
     version = check_rulebook(settings())
-    print(f"rulebook {settings().rulebook_dir} is sound: version {version}")
+    typer.echo(f"rulebook {settings().rulebook_dir} is sound: version {version}")
 
 
 @app.command()
@@ -178,7 +183,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output left, as in `minsheng show … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except _mendable() as fault:
-        print(f"minsheng: {fault}", file=sys.stderr)
+        typer.echo(f"minsheng: {fault}", err=True)
         sys.exit(BAD_INPUT)
 
 

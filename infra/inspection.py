@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
+from typer import echo
 
 from infra.ledger import Ledger, UnknownCase, sqlite_file
 from infra.mistakes import Mistake
@@ -21,7 +22,7 @@ from rules.case import Case, Complaint, Entry
 from rules.faults import RulebookFaults
 
 CITY = ZoneInfo("Asia/Shanghai")
-QUIET = ("open", "start", "stop", "end", "letters", "rows")
+QUIET = ("open", "start", "stop", "end", "letters", "rows", "digest", "rulebook")
 """Consequences inside an entry; the timeline shows what happened, ``--json`` shows everything."""
 
 
@@ -32,7 +33,7 @@ async def open_ledger(*, must_exist: bool = True) -> AsyncIterator[Ledger]:
     place = url.rsplit("@", 1)[-1]
     file = sqlite_file(url)
     if must_exist and file is not None and not file.exists():
-        raise Mistake(f"there is no ledger at {file}; start `minsheng up`, run `minsheng db upgrade`, or say --data DIR")
+        raise Mistake(f"there is no ledger at {file}; start `minsheng up`, or say which folder with --data")
     ledger = Ledger(url)
     try:
         yield ledger
@@ -62,14 +63,14 @@ async def verify_ledger(*, rebuild: bool) -> int:
     found = 0
     async with open_ledger() as ledger:
         async for problem in ledger.verifier.problems(rebuild=rebuild):
-            print(problem)
+            echo(problem)
             found += 1
     if not found:
-        print("every chain is whole, and every table equals its folded entries")
+        echo("every chain is whole, and every table equals its folded entries")
     elif rebuild:
-        print(f"{found} problems found; the tables were made again from the entries: run verify once more")
+        echo(f"{found} problems found; the tables were made again from the entries: run verify once more")
     else:
-        print(f"{found} problems found")
+        echo(f"{found} problems found")
     return 1 if found else 0
 
 
@@ -77,17 +78,18 @@ async def show_case(number: str, *, as_json: bool) -> None:
     """Print one case, without the person. Raises :class:`Mistake` for an unknown number."""
     async with open_ledger() as ledger:
         try:
-            case, complaint, entries = await ledger.case(number), await ledger.complaint(number), await ledger.entries(number)
+            case, complaint = await ledger.case(number), await ledger.complaint(number)
+            entries = await ledger.entries(number)
         except UnknownCase:
             raise Mistake(f"there is no case with the number {number}") from None
     if as_json:
-        print(json.dumps(_plain(case, complaint, entries), ensure_ascii=False, indent=1, default=str))
+        echo(json.dumps(_plain(case, complaint, entries), ensure_ascii=False, indent=1, default=str))
     else:
         _print_case(case, complaint, entries)
 
 
 def _plain(case: Case, complaint: Complaint, entries: list[Entry]) -> Mapping[str, Any]:
-    facts = [{"seq": n, "kind": e.kind, "at": e.at.isoformat(), "actor": e.actor, "data": e.data} for n, e in enumerate(entries, 1)]
+    facts = [{"seq": n, **asdict(entry)} for n, entry in enumerate(entries, 1)]
     return {**asdict(case), "complaint": asdict(complaint), "timeline": facts}
 
 
@@ -100,11 +102,12 @@ def _print_case(case: Case, complaint: Complaint, entries: list[Entry]) -> None:
     ]  # fmt: skip
     for name, value in rows:
         if value:
-            print(f"{name:20} {value}")
-    print()
+            echo(f"{name:20} {value}")
+    echo()
     for entry in entries:
         told = {k: v for k, v in entry.data.items() if k not in QUIET and v not in (None, "", [], {})}
-        print(f"{_local(entry.at)}  {entry.actor:20} {entry.kind}  {json.dumps(told, ensure_ascii=False) if told else ''}".rstrip())
+        said = json.dumps(told, ensure_ascii=False) if told else ""
+        echo(f"{_local(entry.at)}  {entry.actor:20} {entry.kind}  {said}".rstrip())
 
 
 def _local(at: datetime) -> str:

@@ -18,6 +18,7 @@ from babel import dates, numbers
 from babel.messages import extract, mofile, pofile
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from infra.mistakes import Mistake
 from infra.settings import ROOT, TEMPLATES
@@ -126,6 +127,11 @@ def _aware(value: Moment) -> datetime:
     return aware
 
 
+def _lines(text: str) -> Markup:
+    """Line breaks of plain text for mail programs, which know no ``white-space``."""
+    return Markup("<br>").join(text.splitlines())
+
+
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "moment": moment_text, "day": day_text, "relative": relative_text, "span": span_text,
     "number": number_text, "percent": percent_text, "label": label,
@@ -151,6 +157,7 @@ def environment(locale: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(translator(locale), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     made.filters |= {name: partial(_located, filter_, locale) for name, filter_ in _FILTERS.items()}
+    made.filters["lines"] = _lines
     made.globals |= {"language": language(locale), "locale": locale, "lang": locale.replace("_", "-")}
     return made
 

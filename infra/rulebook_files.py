@@ -10,19 +10,24 @@ ENDINGS = (".yaml", ".yml", ".csv")
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """Relative path -> text of every table and description. Raises :class:`RulebookFaults` for what cannot be read."""
+    """Relative path -> text of every table and description. Raises :class:`RulebookFaults` for what cannot be read.
+
+    Hidden files (locks and backups of editors) are no part of a rulebook.
+    """
     if not folder.is_dir():
         raise RulebookFaults([Fault(str(folder), 0, "", "is not a folder; name one in rules/ or give a path")])
     files: dict[str, str] = {}
     faults: list[Fault] = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix not in ENDINGS:
+        inside = path.relative_to(folder)
+        if path.suffix not in ENDINGS or any(part.startswith((".", "~")) for part in inside.parts):
             continue
-        name = path.relative_to(folder).as_posix()
         try:
-            files[name] = path.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as wrong:
-            faults.append(Fault(name, 0, "", f"cannot be read as UTF-8: {wrong}"))
+            files[inside.as_posix()] = path.read_text("utf-8-sig")
+        except UnicodeDecodeError:
+            faults.append(Fault(inside.as_posix(), 0, "", "is not UTF-8; save it as 'CSV UTF-8', or as text in UTF-8"))
+        except OSError as wrong:
+            faults.append(Fault(inside.as_posix(), 0, "", f"cannot be read: {wrong.strerror}"))
     if faults:
         raise RulebookFaults(faults)
     return files

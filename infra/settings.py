@@ -93,3 +93,8 @@ def prefect_api_url() -> str:
             "PREFECT_API_URL is not set: point it at the Prefect server, for example http://127.0.0.1:4200/api"
         )
     return url
+
+
+def prefect_auth() -> str:
+    """Prefect's ``PREFECT_API_AUTH_STRING`` (``user:password``); empty when the server asks for none."""
+    return os.environ.get("PREFECT_API_AUTH_STRING", "")

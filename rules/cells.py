@@ -24,33 +24,47 @@ _COMMA = re.compile(r"\s*[,、，]\s*")
 _WORD = re.compile(r"[^\s\"'<>=!\[\]()$,、，;；\\]+(?: [^\s\"'<>=!\[\]()$,、，;；\\]+)*")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _TEST = re.compile(r"^\s*[><=!\[(\]]|\$")
+_NOT_LATIN = re.compile(r"[^a-z0-9]+")
 _SAMPLES: tuple[Any, ...] = ("", "a", 5)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An input column: ``name`` as in the header, ``field`` without its ending, every word its cells look for."""
+    """An input column: ``name`` as in the header, ``field`` without its ending. ``words`` of an ``INSIDE`` column are
+    what its cells look for, with the parts of each, by first letter."""
 
     name: str
     field: str
     ending: str
-    words: tuple[str, ...] = ()
+    words: Mapping[str, Sequence[tuple[str, Sequence[str]]]]
 
     @classmethod
     def of(cls, name: str, cells: Sequence[str]) -> Column:
         ending = name[-1:] if name[-1:] in (BELOW, INSIDE) else ""
-        words = [part for cell in cells for word in words_of(cell) or () for part in word.casefold().split("+")]
-        return cls(name, name.removesuffix(ending), ending, tuple(dict.fromkeys(words)) if ending == INSIDE else ())
+        words: dict[str, list[tuple[str, Sequence[str]]]] = {}
+        for word in {w.casefold(): None for cell in cells for w in words_of(cell) or () if ending == INSIDE}:
+            words.setdefault(word[0], []).append((word, [_sought(part) for part in word.split("+")]))
+        return cls(name, name.removesuffix(ending), ending, words)
 
     def fact(self, value: Any) -> Any:
-        """What the table sees of ``value``. Of a text, only the words its cells look for: these are few, so that
-        answers can be remembered."""
+        """What the table sees of ``value``: of a text only the words its cells look for, so that answers can be
+        remembered. Both parts of ``夜间+施工`` are looked for here, because zen-engine lets ``and`` and ``or`` bind
+        alike, and a unary test cannot carry brackets."""
         if value is None:
             return ""
-        if self.ending != INSIDE:
-            return value
-        text = value.casefold()
-        return "\n".join([word for word in self.words if word in text])
+        return value if self.ending != INSIDE else "\n".join(sorted(self._inside(value.casefold())))
+
+    def _inside(self, text: str) -> Iterator[str]:
+        text = f"{text}\n {_NOT_LATIN.sub(' ', text)} "
+        for letter in self.words.keys() & set(text):
+            for word, parts in self.words[letter]:
+                if parts[0] in text and all(part in text for part in parts[1:]):
+                    yield word
+
+
+def _sought(part: str) -> str:
+    """Latin words count as whole words only: there is no dust in industry."""
+    return f" {part} " if part.isascii() else part
 
 
 def words_of(cell: str) -> list[str] | None:
@@ -67,13 +81,8 @@ def test_of(column: Column, cell: str) -> str:
     if column.ending == BELOW:
         return " or ".join(f'$ == "{word}" or startsWith($, "{word}/")' for word in words)
     if column.ending == INSIDE:
-        return " or ".join(_all_inside(word.casefold()) for word in words)
+        return " or ".join(f'contains($, "{word.casefold()}")' for word in words)
     return ", ".join(word if _NUMBER.fullmatch(word) else f'"{word}"' for word in words)
-
-
-def _all_inside(word: str) -> str:
-    parts = [f'contains($, "{part}")' for part in word.split("+")]
-    return parts[0] if len(parts) == 1 else f"({' and '.join(parts)})"
 
 
 def fault_of(column: Column, cell: str) -> str | None:

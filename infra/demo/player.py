@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -12,6 +13,7 @@ from infra.chance import token as chance_token
 from infra.demo.post import Post, task_tokens
 from infra.demo.script import Move, Story
 from infra.demo.visitor import Declined, Spent, Visitor
+from infra.moment import now
 from infra.up.screen import Row
 
 CLOSED = "closed"
@@ -19,6 +21,18 @@ PATIENCE = 6.0
 """Seconds on the wall after which an optional move that the process does not offer is passed over."""
 LOOK_AGAIN = 3.0
 """Seconds after which the task links are opened again although nothing was heard of the case."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One open link, whose it is, and the fields of each action it offers."""
+
+    role: str
+    link: str
+    offered: Mapping[str, Sequence[Mapping[str, Any]]]
+
+    @property
+    def whose(self) -> str:
+        """Partners each play their part from its beginning; the other parts are one part, whoever holds it."""
+        return self.link if self.role == "partner" else self.role
 
 
 class Player:
@@ -43,10 +57,6 @@ class Player:
 
     def row(self) -> Row:
         return Row(self.number, self.story.title, self.stage, self.outcome or self.note, self.ended)
-
-    def mails(self, word: str) -> int:
-        """How many delivered mails about the case have ``word`` in their address or subject."""
-        return sum(word in f"{mail['to']} {mail['subject']}" for mail in self.post.about(self.number))
 
     def step(self) -> None:
         """Look at the case; act when a party of the story can. A portal that is away is asked again later."""
@@ -88,51 +98,55 @@ class Player:
         for link in [t for t in reversed(self._tokens) if t not in self._spent]:
             try:
                 task = self.visitor.task(link)
+                turn = Turn(task["role"], link, {a["name"]: a["fields"] for a in task["actions"]})
+                if self._take(turn):
+                    return
             except Spent:
                 self._spent.add(link)
-                continue
-            offered = {a["name"]: a for a in task["actions"]}
-            if (chosen := self._next(task["role"], link, offered)) and self._do(chosen, link, offered):
-                return
-        if self.story.complaint.get("anonymous"):
-            self._act_on_tracking_page()
+        if self.story.complaint.get("anonymous"):  # who left no address has only the tracking page
+            forms = self.visitor.actions_on(self.track_url)
+            self._take(Turn("citizen", self.track_url, dict.fromkeys(forms, ())))
 
-    def _act_on_tracking_page(self) -> None:
-        """Who left no address has only the tracking page."""
-        forms = dict.fromkeys(self.visitor.actions_on(self.track_url), {"fields": ()})
-        if chosen := self._next("citizen", "citizen", forms):
-            self._do(chosen, self.track_url, {})
+    def _take(self, turn: Turn) -> bool:
+        """Make the party's next move, when the process offers it; whether something was done."""
+        chosen = self._next(turn)
+        if chosen is None:
+            return False
+        try:
+            self._send(turn, chosen)
+        except Declined:
+            if not chosen.optional or not self._waited():
+                raise
+        self._done[turn.whose] = self._done.get(turn.whose, 0) + 1
+        self._looked_at = 0.0
+        self.note = ""
+        return True
 
-    def _next(self, role: str, link: str, offered: Mapping[str, Any]) -> Move | None:
-        """The party's next move, when the process offers it; optional moves that it no longer offers are passed over."""
-        moves = self.story.moves(role)
-        whose = link if role == "partner" else role
-        place = self._done.get(whose, 0)
-        if place >= len(moves) or not moves[place].when(self):
+    def _next(self, turn: Turn) -> Move | None:
+        """What comes next in the story; an optional move that the process no longer offers is passed over."""
+        place = self._done.get(turn.whose, 0)
+        left = self.story.moves(turn.role)[place:]
+        if not left or not self._heard_of(left[0]):
             return None
-        if moves[place].action in offered:
-            return moves[place]
-        passed = time.monotonic() - self._changed_at > PATIENCE and any(m.action in offered for m in moves[place + 1 :])
-        if passed and moves[place].optional:
-            self._done[whose] = place + 1
+        if left[0].action in turn.offered:
+            return left[0]
+        if left[0].optional and self._waited() and any(move.action in turn.offered for move in left[1:]):
+            self._done[turn.whose] = place + 1
         return None
 
-    def _do(self, chosen: Move, link: str, offered: Mapping[str, Any]) -> bool:
-        """Make the move; ``False`` when the link was spent meanwhile."""
-        specs = {f["name"]: f for f in offered.get(chosen.action, {}).get("fields", ())}
-        blank = {"type": "text"}
-        fields = {n: v(specs.get(n, blank)) if callable(v) else v for n, v in chosen.fields.items()}
-        whose = self._whose(chosen, link)
-        try:
-            if link == self.track_url:
-                self.visitor.act_on(link, chosen.action, fields)
-            elif chosen.by_form:
-                self.visitor.act_on(f"{self.visitor.portal}/task/{link}", chosen.action, fields)
-            else:
-                self.visitor.act(link, chosen.action, fields)
-        except Spent:
-            self._spent.add(link)
-            return False
-        self._done[whose] = self._done.get(whose, 0) + 1
-        self._looked_at = 0.0
-        return True
+    def _heard_of(self, move: Move) -> bool:
+        """Whether the mail that the move waits for was delivered."""
+        return not move.after_mail_to or any(move.after_mail_to in mail["to"] for mail in self.post.about(self.number))
+
+    def _waited(self) -> bool:
+        return time.monotonic() - self._changed_at > PATIENCE
+
+    def _send(self, turn: Turn, chosen: Move) -> None:
+        specs = {field["name"]: field for field in turn.offered[chosen.action]}
+        fields = chosen.filled(specs, today=now().date())
+        if turn.link == self.track_url:
+            self.visitor.act_on(turn.link, chosen.action, fields)
+        elif chosen.by_form:
+            self.visitor.act_on(f"{self.visitor.portal}/task/{turn.link}", chosen.action, fields)
+        else:
+            self.visitor.act(turn.link, chosen.action, fields)

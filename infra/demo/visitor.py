@@ -32,12 +32,13 @@ class Visitor:
 
     def submit(self, complaint: Mapping[str, Any], key: str) -> dict[str, str]:
         """Hand a complaint in; the same key gives the same number again."""
-        url = f"{self.portal}/api/v1/complaints"
-        return self._json(self.http.post(url, json=dict(complaint), headers={"Idempotency-Key": key}, timeout=TIMEOUT))
+        url, headers = f"{self.portal}/api/v1/complaints", {"Idempotency-Key": key}
+        return self._json(self.http.post(url, json=dict(complaint), headers=headers, timeout=TIMEOUT))
 
     def case(self, number: str, key: str) -> dict[str, Any]:
         """How the case stands, as its citizen may see it."""
-        return self._json(self.http.get(f"{self.portal}/api/v1/complaints/{number}", params={"key": key}, timeout=TIMEOUT))
+        url = f"{self.portal}/api/v1/complaints/{number}"
+        return self._json(self.http.get(url, params={"key": key}, timeout=TIMEOUT))
 
     def task(self, token: str) -> dict[str, Any]:
         """The allowed actions of a task link. Raises :class:`Spent`."""
@@ -59,7 +60,8 @@ class Visitor:
         if form is None:
             raise Declined(f"the page has no form for {action}")
         target = urljoin(opened.url, form.target or opened.url)
-        self._page(self.http.post(target, data={**form.values, **fields}, headers={"Referer": opened.url}, timeout=TIMEOUT))
+        filled, headers = {**form.values, **fields}, {"Referer": opened.url}
+        self._page(self.http.post(target, data=filled, headers=headers, timeout=TIMEOUT))
 
     def _json(self, reply: requests.Response) -> dict[str, Any]:
         self._check(reply)

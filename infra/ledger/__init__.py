@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from infra.ledger.recording import (
     Recorder,
     StaleAttempt,
     UnknownCase,
+    Unstorable,
     read_complaint,
     read_entries,
 )
@@ -32,8 +33,11 @@ from rules.evolve import fold
 
 __all__ = [
     "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
-    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase",
+    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase", "Unstorable",
 ]  # fmt: skip
+
+NONCES_KEPT = timedelta(days=1)
+"""Longer than any sign-in link lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Ledger:
         """Bring the tables to the newest revision; harmless when they are."""
         from infra.ledger.migrations import upgrade  # noqa: PLC0415 -- alembic is needed by one command only
 
+        if (file := sqlite_file(self.url)) is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(upgrade, self.url)
 
     async def entries(self, number: str) -> list[Entry]:
@@ -119,12 +125,12 @@ class Ledger:
             return Person(**(await connection.scalar(wanted) or {}))
 
     async def spend(self, nonce: str) -> bool:
-        """Spend a one-time secret; ``False`` when it was spent before."""
+        """Spend a one-time secret; ``False`` when it was spent before. Also forgets secrets that have long expired."""
+        own, now = schema.nonces.c, wall()
+        spent = self.db.insert(schema.nonces).values(nonce=nonce, spent_at=now).on_conflict_do_nothing()
         async with self.db.write() as connection:
-            if await connection.scalar(sa.select(schema.nonces).where(schema.nonces.c.nonce == nonce)):
-                return False
-            await connection.execute(sa.insert(schema.nonces).values(nonce=nonce, spent_at=wall()))
-            return True
+            await connection.execute(sa.delete(schema.nonces).where(own.spent_at < now - NONCES_KEPT))
+            return await connection.scalar(spent.returning(own.nonce)) is not None
 
     async def close(self) -> None:
         await self.db.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ class Database:
         )
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writer = self.engine.execution_options(minsheng_writes=True)
+        self._turn = asyncio.Lock()
         if self.is_sqlite:
             sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -33,24 +35,32 @@ class Database:
         """One transaction that commits when the block ends and rolls back when it raises.
 
         On SQLite it takes the write lock at once: a reader that turns writer later would fail with "locked" (P8).
+        Writers of one process queue up here, in order and without polling; SQLite itself holds off other processes.
         """
-        async with self._writer.begin() as connection:
-            yield connection
+        async with AsyncExitStack() as stack:
+            if self.is_sqlite:
+                await stack.enter_async_context(self._turn)
+            yield await stack.enter_async_context(self._writer.begin())
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent look; writers are not held up."""
-        async with self.engine.connect() as connection:
+    async def read(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A look that holds up no writer; with ``snapshot`` all statements see the same moment (on SQLite always)."""
+        engine = self.engine
+        if snapshot and not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        async with engine.connect() as connection:
             yield connection
+
+    def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """An insert that can say what happens on conflict."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
         """Insert ``rows``, replacing those whose primary key is there already."""
-        dialect = sqlite if self.is_sqlite else postgresql
-        statement = dialect.insert(table).values(list(rows))
+        statement = self.insert(table).values(list(rows))
         keys = [c.name for c in table.primary_key]
-        return statement.on_conflict_do_update(
-            index_elements=keys, set_={c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
-        )
+        others = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+        return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -64,7 +74,8 @@ def compact(value: Any) -> str:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+    # The waiting time comes first: already the switch to WAL may have to wait for another process.
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

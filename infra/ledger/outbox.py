@@ -16,6 +16,7 @@ from infra.moment import wall
 from rules.case import Entry
 
 QUEUED, SENT, GIVEN_UP = "queued", "sent", "given_up"
+ERROR_LIMIT = 500
 _OWN = ("letter", "to", "assignment")
 
 
@@ -68,11 +69,13 @@ class Outbox:
             return await _read(connection, own.id.in_(ids))
 
     async def sent(self, id: int) -> None:
+        """The mail server has taken the letter."""
         await self._set(id, status=SENT, due_at=None, sent_at=wall(), error=None)
 
     async def failed(self, id: int, error: str, *, retry_at: datetime | None) -> None:
-        """``retry_at`` in wall time; ``None`` gives the letter up, which the desk sees."""
-        await self._set(id, status=QUEUED if retry_at else GIVEN_UP, due_at=retry_at, error=error[:500])
+        """``retry_at`` in wall time; ``None`` gives the letter up, which the desk sees. A sent letter stays sent."""
+        said = error.replace("\0", "")[:ERROR_LIMIT]
+        await self._set(id, status=QUEUED if retry_at else GIVEN_UP, due_at=retry_at, error=said)
 
     async def of_case(self, number: str) -> list[Letter]:
         """Every letter of a case, oldest first."""
@@ -80,8 +83,10 @@ class Outbox:
             return await _read(connection, schema.letters.c.number == number)
 
     async def _set(self, id: int, **values: Any) -> None:
+        own = schema.letters.c
+        waiting = sa.update(schema.letters).where(own.id == id, own.status != SENT)
         async with self._db.write() as connection:
-            await connection.execute(sa.update(schema.letters).where(schema.letters.c.id == id).values(**values))
+            await connection.execute(waiting.values(**values))
 
 
 async def queue(connection: AsyncConnection, number: str, first_seq: int, entries: Sequence[Entry]) -> None:
@@ -89,7 +94,7 @@ async def queue(connection: AsyncConnection, number: str, first_seq: int, entrie
     due = wall()
     rows = [
         {"number": number, "seq": seq, "nth": nth, "letter": letter["letter"], "recipient": letter["to"]}
-        | {"status": QUEUED, "attempts": 0, "due_at": due}
+        | {"status": QUEUED, "attempts": 0, "queued_at": due, "due_at": due}
         for seq, entry in enumerate(entries, first_seq)
         for nth, letter in enumerate(entry.data.get("letters", ()))
     ]
@@ -98,10 +103,10 @@ async def queue(connection: AsyncConnection, number: str, first_seq: int, entrie
 
 
 async def _read(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[Letter]:
-    row, e = schema.letters, schema.entries
-    joined = row.join(e, sa.and_(row.c.number == e.c.number, row.c.seq == e.c.seq))
-    query = sa.select(row, e.c.data, e.c.at).select_from(joined).where(condition).order_by(row.c.seq, row.c.nth)
-    return [_letter(row) for row in await connection.execute(query)]
+    own, e = schema.letters, schema.entries.c
+    joined = own.join(schema.entries, sa.and_(own.c.number == e.number, own.c.seq == e.seq))
+    query = sa.select(own, e.data, e.at).select_from(joined).where(condition).order_by(own.c.id)
+    return [_letter(found) for found in await connection.execute(query)]
 
 
 def _letter(row: Any) -> Letter:

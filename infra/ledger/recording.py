@@ -1,10 +1,14 @@
-"""One commit of the database per step: read the entries, ask the rules, append, project, queue the letters."""
+"""One commit of the database per step: read the entries, ask the rules, append, project, queue the letters.
+
+What a step costs, whatever the size of the ledger: ``record`` reads 2 times (case row, entries; 3 times with a key or
+at the first step) and writes 3 to 8 times (entries, case row, always; signal, assignments, clocks set, clocks stopped,
+promise, letters, each only when there are any), each with one statement for all its rows.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra import chance
 from infra.ledger import outbox, schema
 from infra.ledger.chain import GENESIS, link
-from infra.ledger.database import Database, compact
+from infra.ledger.database import Database
 from infra.ledger.projections import case_row, project
 from infra.ledger.rulebooks import Shelf
+from infra.ledger.seal import fingerprint
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide, submit
 from rules.evolve import evolve, fold
+from rules.fields import CITY_ZONE
 
 NUMBER_PREFIX = "QD"
+NUMBER_LENGTH = len(NUMBER_PREFIX) + len("yymmdd-") + 8
 
 
 class UnknownCase(Exception):
@@ -34,6 +41,10 @@ class StaleAttempt(Exception):
 
 class KeyReused(Exception):
     """The idempotency key was used before for something else; use a new key for a new matter."""
+
+
+class Unstorable(ValueError):
+    """A text holds characters that no database keeps (NUL, halves of surrogate pairs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +78,30 @@ class Head:
 
 
 class Recorder:
-    """The only writer of entries. A step costs 4 reads and at most 7 writes, whatever the size of the ledger."""
+    """The only writer of entries."""
 
     def __init__(self, db: Database, shelf: Shelf) -> None:
         self._db = db
         self._shelf = shelf
 
     async def submit(self, complaint: Complaint, person: Person, *, at: datetime, key: str | None) -> Recorded:
-        """A new case. The same ``key`` with the same content gives the same case again; raises :class:`KeyReused`."""
+        """A new case. The same ``key`` with the same content gives the same case again.
+
+        Raises :class:`KeyReused`, :class:`Unstorable` and ``NoRulebook``; then nothing changed.
+        """
+        matter = {k: v for k, v in asdict(complaint).items() if v not in (None, "", False)}
+        row = {"matter": matter, "person": asdict(person) if person.is_known else None}
+        _check_storable([*matter.values(), *asdict(person).values()])
         book = await self._shelf.active()
-        known_as = f"submit:{key}" if key else f"submit:{chance.token()}"
-        digest = _digest(asdict(complaint), asdict(person))
+        request = _marks(key, fingerprint(asdict(complaint), asdict(person)))
         async with self._db.write() as connection:
-            if known := await _known(connection, known_as, digest):
-                return Recorded(await self._fold(connection, known), (), repeated=True)
             number = await _new_number(connection, at)
+            known = await self._register(connection, {"number": number} | row | request)
+            if known is not None:
+                return Recorded(fold(known, await read_entries(connection, known)), (), repeated=True)
             decided = submit(book, number, complaint, at)
             case = fold(number, decided)
-            matter = {k: v for k, v in asdict(complaint).items() if v not in (None, "", False)}
-            row = {"number": number, "matter": matter, "person": asdict(person) if person.is_known else None}
-            await connection.execute(sa.insert(schema.complaints).values(row))
             await self._append(connection, None, case, decided, GENESIS)
-            await connection.execute(_signal_row(known_as, number, "submit", digest=digest, seq=1, at=at))
         return Recorded(case, decided)
 
     async def record(
@@ -99,31 +112,44 @@ class Recorder:
         ``attempt`` fences an activation of the run. Raises ``Refusal``, :class:`UnknownCase`, :class:`StaleAttempt`
         and :class:`KeyReused`; then nothing changed.
         """
-        ours = signal.action in (PROCEED, TICK)
-        known_as = f"{number}:{key or chance.token()}"
-        digest = _digest(signal.action, signal.assignment, dict(signal.data))
         async with self._db.write() as connection:
             head = await _lock(connection, number)
             if attempt is not None and attempt != head.attempt:
                 raise StaleAttempt(f"{number}: attempt {attempt} was overtaken by {head.attempt}")
-            case = await self._fold(connection, number)
-            if not ours and key and await _known(connection, known_as, digest):
+            case = fold(number, await read_entries(connection, number))
+            if key and await _is_repeated(connection, number, key, signal):
                 return Recorded(case, (), repeated=True)
-            book = await self._shelf.version(case.rulebook)
-            if signal.action == PROCEED and not case.visits:
-                signal = Signal(PROCEED, complaint=await read_complaint(connection, number))
-            decided = decide(book, case, signal, max(at, case.updated_at or at))
+            decided = await self._decide(connection, case, signal, at)
             if not decided:
                 return Recorded(case, ())
             after = case
             for entry in decided:
                 after = evolve(after, entry)
             await self._append(connection, case, after, decided, head.hash)
-            if not ours:
-                await connection.execute(
-                    _signal_row(known_as, number, signal.action, digest=digest, seq=case.seq + 1, at=at)
-                )
+            if signal.action not in (PROCEED, TICK):
+                await _keep_signal(connection, number, signal, key, first=case.seq + 1, last=after.seq)
         return Recorded(after, decided)
+
+    async def _register(self, connection: AsyncConnection, row: Mapping[str, Any]) -> str | None:
+        """Put the complaint in; the number of the earlier case when its key is known. Raises :class:`KeyReused`.
+
+        Two requests with one key meet at the unique index: the second waits for the first and then finds it.
+        """
+        c = schema.complaints.c
+        added = self._db.insert(schema.complaints).values(row)
+        unless_known = added.on_conflict_do_nothing(index_elements=[c.key], index_where=c.key.is_not(None))
+        if await connection.scalar(unless_known.returning(c.number)) is not None:
+            return None
+        known = (await connection.execute(sa.select(c.number, c.digest).where(c.key == row["key"]))).one()
+        if known.digest != row["digest"]:
+            raise KeyReused("this key stands for another complaint")
+        return str(known.number)
+
+    async def _decide(self, connection: AsyncConnection, case: Case, signal: Signal, at: datetime) -> list[Entry]:
+        book = await self._shelf.on(connection, case.rulebook)
+        if signal.action == PROCEED and not case.visits:
+            signal = replace(signal, complaint=await read_complaint(connection, case.number))
+        return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
 
     async def _append(
         self, connection: AsyncConnection, before: Case | None, case: Case, new: Sequence[Entry], head: bytes
@@ -143,9 +169,6 @@ class Recorder:
         await project(self._db, connection, before, case)
         await outbox.queue(connection, case.number, first, new)
 
-    async def _fold(self, connection: AsyncConnection, number: str) -> Case:
-        return fold(number, await read_entries(connection, number))
-
 
 async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
     """All entries of a case, oldest first. Raises :class:`UnknownCase`."""
@@ -158,6 +181,7 @@ async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
 
 
 async def read_complaint(connection: AsyncConnection, number: str) -> Complaint:
+    """What the citizen brought. Raises :class:`UnknownCase`."""
     matter = await connection.scalar(sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == number))
     if matter is None:
         raise UnknownCase(number)
@@ -173,28 +197,43 @@ async def _lock(connection: AsyncConnection, number: str) -> Head:
     return Head(row.head, row.attempt)
 
 
-async def _known(connection: AsyncConnection, key: str, digest: bytes) -> str | None:
-    """The number of the case this key belongs to. Raises :class:`KeyReused` when it stood for something else."""
+async def _is_repeated(connection: AsyncConnection, number: str, key: str, signal: Signal) -> bool:
+    """Whether this signal was recorded before under ``key``. Raises :class:`KeyReused` when it was another one."""
     s = schema.signals.c
-    row = (await connection.execute(sa.select(s.number, s.digest).where(s.key == key))).first()
-    if row is not None and row.digest != digest:
-        raise KeyReused(key.partition(":")[2])
-    return row.number if row else None
+    query = sa.select(s.digest).where(s.number == number, s.key == fingerprint(key))
+    digest = await connection.scalar(query)
+    if digest is not None and digest != _digest(signal):
+        raise KeyReused("this key stands for another answer")
+    return digest is not None
 
 
-def _signal_row(key: str, number: str, action: str, *, digest: bytes, seq: int, at: datetime) -> sa.Insert:
-    row = {"key": key, "number": number, "action": action, "digest": digest, "first_seq": seq, "received_at": at}
-    return sa.insert(schema.signals).values(row)
+async def _keep_signal(
+    connection: AsyncConnection, number: str, signal: Signal, key: str | None, *, first: int, last: int
+) -> None:
+    row: dict[str, Any] = {"number": number, "first_seq": first, "last_seq": last, "action": signal.action}
+    row |= {"assignment": signal.assignment, **_marks(key, _digest(signal))}
+    await connection.execute(sa.insert(schema.signals).values(row))
+
+
+def _marks(key: str | None, digest: bytes) -> dict[str, bytes | None]:
+    """By what a request is recognised when it comes again; without a key it cannot be."""
+    return {"key": fingerprint(key), "digest": digest} if key else {"key": None, "digest": None}
+
+
+def _digest(signal: Signal) -> bytes:
+    return fingerprint(signal.action, signal.assignment, dict(signal.data))
 
 
 async def _new_number(connection: AsyncConnection, at: datetime) -> str:
-    """A number that tells the day and nothing else; 30^8 per day, so a clash is a matter of form."""
+    """A number that tells the city's day and nothing else; 30^8 per day, so a clash is a matter of form."""
     while True:
-        number = f"{NUMBER_PREFIX}{at:%y%m%d}-{chance.letters(8)}"
-        taken = await connection.scalar(sa.select(schema.cases.c.seq).where(schema.cases.c.number == number))
-        if taken is None:
+        number = f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}-{chance.letters(8)}"
+        known = sa.select(schema.complaints.c.number).where(schema.complaints.c.number == number)
+        if await connection.scalar(known) is None:
             return number
 
 
-def _digest(*content: Any) -> bytes:
-    return hashlib.sha256(compact(content).encode()).digest()
+def _check_storable(values: Sequence[Any]) -> None:
+    for text in values:
+        if isinstance(text, str) and ("\0" in text or any("\ud800" <= c <= "\udfff" for c in text)):
+            raise Unstorable("a text contains characters that cannot be stored")

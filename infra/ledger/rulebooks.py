@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
@@ -34,19 +35,26 @@ class Shelf:
 
     async def active(self) -> Rulebook:
         """The version activated last. Raises :class:`NoRulebook`."""
-        newest = sa.select(schema.rulebooks.c.version).order_by(schema.rulebooks.c.activated_at.desc()).limit(1)
+        own = schema.rulebooks.c
+        newest = sa.select(own.version).order_by(own.activated_at.desc(), own.version).limit(1)
         async with self._db.read() as connection:
             version = await connection.scalar(newest)
-        if version is None:
-            raise NoRulebook("no rulebook is active; run `minsheng deploy`")
-        return await self.version(version)
+            if version is None:
+                raise NoRulebook("no rulebook is active; run `minsheng deploy`")
+            return await self.on(connection, version)
 
     async def version(self, version: str) -> Rulebook:
         """A version that some case was opened under. Raises :class:`NoRulebook`."""
+        if version in self._built:
+            return self._built[version]
+        async with self._db.read() as connection:
+            return await self.on(connection, version)
+
+    async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
+        """The same within a transaction: a second connection could wait for itself when the pool is used up."""
         if version not in self._built:
             wanted = sa.select(schema.rulebooks.c.files).where(schema.rulebooks.c.version == version)
-            async with self._db.read() as connection:
-                files = await connection.scalar(wanted)
+            files = await connection.scalar(wanted)
             if files is None:
                 raise NoRulebook(f"rulebook version {version} is not in the ledger")
             self._built[version] = build(files)

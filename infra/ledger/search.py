@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.outbox import GIVEN_UP, QUEUED
+from infra.ledger.outbox import GIVEN_UP
+from infra.ledger.recording import NUMBER_LENGTH
+from infra.moment import wall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,10 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One line of a list. ``due_at``: the earliest deadline that somebody in the city has to keep."""
+    """One line of a list. ``due_at``: the earliest deadline that somebody in the city has to keep.
+
+    Before the first stage no clock runs; then it is the moment of receipt, so that nobody overlooks the newcomer.
+    """
 
     number: str
     subject: str
@@ -44,6 +49,10 @@ class CaseRow:
     result: str | None
     due_at: datetime | None
     run_id: str | None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether a deadline was missed; ``now`` is case time."""
+        return bool(self.stage) and self.due_at is not None and self.due_at < now
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,48 +88,70 @@ class Search:
         return Page(rows[:limit], _mark(rows[limit - 1]) if more else None)
 
     async def counts(self, now: datetime) -> dict[str, float]:
-        """Figures for ``/metrics``: open, late, moving and closed cases, letters waiting and given up."""
+        """Figures for ``/metrics``; ``now`` is case time. Each is answered by a partial index of open work."""
         c, letter = schema.cases.c, schema.letters.c
-        count, is_open = sa.func.count, c.closed_at.is_(None)
+        count, is_open, waits = sa.func.count, c.closed_at.is_(None), letter.due_at.is_not(None)
         queries = {
             "cases_open": sa.select(count()).where(is_open),
-            "cases_late": sa.select(count()).where(is_open, c.due_at < now),
+            "cases_late": sa.select(count()).where(is_open, _late(now)),
             "cases_moving": sa.select(count()).where(c.is_moving),
-            "letters_waiting": sa.select(count()).where(letter.status == QUEUED, letter.due_at.is_not(None)),
-            "letters_given_up": sa.select(count()).where(letter.status == GIVEN_UP),
+            "letters_waiting": sa.select(count()).where(waits),
+            "letters_given_up": sa.select(count()).where(letter.status == sa.literal_column(f"'{GIVEN_UP}'")),
         }
         async with self._db.read() as connection:
-            return {name: float(await connection.scalar(query) or 0) for name, query in queries.items()}
+            figures = {name: float(await connection.scalar(query) or 0) for name, query in queries.items()}
+            oldest = await connection.scalar(sa.select(sa.func.min(letter.queued_at)).where(waits))
+        return figures | {"oldest_letter_seconds": (wall() - oldest).total_seconds() if oldest else 0.0}
 
     async def newest_moment(self) -> datetime | None:
         """When the newest entry of the ledger was made; case time never runs behind it."""
+        c = schema.cases.c
+        still_open = sa.select(sa.func.max(c.updated_at)).where(c.closed_at.is_(None))
+        closed = sa.select(sa.func.max(c.closed_at)).where(c.closed_at.is_not(None))
         async with self._db.read() as connection:
-            return await connection.scalar(sa.select(sa.func.max(schema.entries.c.at)))
+            found = [await connection.scalar(query) for query in (still_open, closed)]
+        return max((at for at in found if at is not None), default=None)
 
 
 _SELECT = sa.select(
     schema.cases.c.number,
-    schema.complaints.c.matter["subject"].as_string(),
+    sa.func.coalesce(schema.complaints.c.matter["subject"].as_string(), ""),
     *(schema.cases.c[n] for n in ("stage", "outcome", "urgency", "category", "district", "lead")),
     *(schema.cases.c[n] for n in ("opened_at", "closed_at", "result", "due_at", "run_id")),
 ).join(schema.complaints, schema.complaints.c.number == schema.cases.c.number)
 
 
 def _conditions(wanted: CaseFilter, now: datetime) -> list[sa.ColumnElement[bool]]:
-    c, a = schema.cases.c, schema.assignments.c
+    c = schema.cases.c
     plain: dict[str, Any] = {"stage": wanted.stage, "district": wanted.district, "urgency": wanted.urgency}
     conditions = [c[name] == value for name, value in plain.items() if value]
     if wanted.category:
-        conditions.append(
-            sa.or_(c.category == wanted.category, c.category.startswith(f"{wanted.category}/", autoescape=True))
-        )
+        below = c.category.startswith(f"{wanted.category}/", autoescape=True)
+        conditions.append(sa.or_(c.category == wanted.category, below))
     if wanted.department:
-        conditions.append(sa.exists().where(a.number == c.number, a.party == wanted.department))
+        conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
     if wanted.number:
-        conditions.append(c.number.startswith(wanted.number.strip().upper(), autoescape=True))
+        given = wanted.number.strip().upper()
+        whole = len(given) == NUMBER_LENGTH
+        conditions.append(c.number == given if whole else c.number.startswith(given, autoescape=True))
     if wanted.late:
-        conditions.append(c.due_at < now)
+        conditions.append(_late(now))
     return conditions
+
+
+def _late(now: datetime) -> sa.ColumnElement[bool]:
+    """A deadline was missed; before the first stage no clock runs, so nobody is late yet."""
+    return sa.and_(schema.cases.c.due_at < now, schema.cases.c.stage != "")
+
+
+def _concerns(department: str, *, is_open: bool) -> sa.ColumnElement[bool]:
+    """The department leads the case or has (closed cases: had) a task in it."""
+    c, a = schema.cases.c, schema.assignments.c
+    if not is_open:
+        return sa.exists().where(a.number == c.number, a.party == department)
+    tasks = sa.select(a.number).where(a.party == department, a.ended_at.is_(None))
+    led = sa.select(c.number).where(c.lead == department, c.closed_at.is_(None)).correlate(None)
+    return c.number.in_(tasks.union_all(led))
 
 
 def _mark(row: CaseRow) -> tuple[datetime, str] | None:

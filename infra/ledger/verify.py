@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
-from infra.ledger.chain import GENESIS, link
 from infra.ledger.database import Database
-from infra.ledger.projections import assignment_row, case_row, clock_row, project, promise_row
-from rules.case import Case, Entry
-from rules.evolve import fold
+from infra.ledger.evidence import Evidence, Row, Tables
+from infra.ledger.projections import case_row, project
 
-BATCH = 500
+BATCH = 200
+"""Cases looked at together; memory and the time a rebuild holds its locks depend on this, not on the ledger."""
+TABLES = (
+    schema.complaints,
+    schema.cases,
+    schema.entries,
+    schema.assignments,
+    schema.clocks,
+    schema.promises,
+    schema.signals,
+    schema.letters,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,88 +39,79 @@ class Problem:
 
 
 class Verifier:
-    """Walks through all cases, a batch at a time."""
+    """Walks through all cases, a batch at a time, while others go on writing."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def problems(self, *, rebuild: bool = False) -> AsyncIterator[Problem]:
-        """Every problem; with ``rebuild`` wrong projections are made again from the entries (and still reported)."""
+        """Every problem. With ``rebuild`` wrong tables are made again (and still reported) where the chain is whole."""
         last = ""
         while numbers := await self._numbers(last):
-            for number in numbers:
-                async with self._db.write() if rebuild else self._db.read() as connection:
-                    for what in await self._check(connection, number, rebuild=rebuild):
-                        yield Problem(number, what)
+            for problem in await self._check(numbers, rebuild=rebuild):
+                yield problem
             last = numbers[-1]
 
     async def _numbers(self, last: str) -> list[str]:
-        n = schema.entries.c.number
-        query = sa.select(n).where(n > last).group_by(n).order_by(n).limit(BATCH)
+        """The next numbers that any of the main tables knows: a row that was taken away leaves the others."""
+        found: set[str] = set()
         async with self._db.read() as connection:
-            return list((await connection.scalars(query)).all())
+            for table in (schema.complaints, schema.cases, schema.entries):
+                n = table.c.number
+                query = sa.select(n).where(n > last).group_by(n).order_by(n).limit(BATCH)
+                found |= set(await connection.scalars(query))
+        return sorted(found)[:BATCH]
 
-    async def _check(self, connection: AsyncConnection, number: str, *, rebuild: bool) -> list[str]:
-        rows = await _rows(connection, schema.entries, number, "seq")
-        found, head = _broken_links(number, rows)
-        try:
-            case = fold(number, [Entry(r["kind"], r["at"], r["actor"], r["data"]) for r in rows])
-        except (KeyError, ValueError, LookupError) as wrong:
-            return [*found, f"the entries cannot be folded: {wrong!r}"]
-        found += await _missing_letters(connection, number, rows)
-        wrong_rows = await _wrong_projections(connection, case, head)
-        if wrong_rows and rebuild:
-            await self._rebuild(connection, case, head)
-        return found + wrong_rows
+    async def _check(self, numbers: Sequence[str], *, rebuild: bool) -> list[Problem]:
+        found: list[Problem] = []
+        async with self._db.write() if rebuild else self._db.read(snapshot=True) as connection:
+            if rebuild:
+                await _hold(connection, numbers)
+            for number, tables in (await _gather(connection, numbers)).items():
+                if isinstance(tables, ValueError):
+                    found.append(Problem(number, f"a row cannot be read: {tables}"))
+                    continue
+                evidence = Evidence(number, tables)
+                evidence.weigh()
+                found += [Problem(number, what) for what in (*evidence.broken, *evidence.wrong)]
+                if rebuild and evidence.may_be_rebuilt:
+                    await self._rebuild(connection, evidence)
+        return found
 
-    async def _rebuild(self, connection: AsyncConnection, case: Case, head: bytes) -> None:
+    async def _rebuild(self, connection: AsyncConnection, evidence: Evidence) -> None:
+        case, c = evidence.case, schema.cases.c
+        assert case is not None  # noqa: S101 -- may_be_rebuilt says so
         for table in (schema.assignments, schema.clocks, schema.promises):
             await connection.execute(sa.delete(table).where(table.c.number == case.number))
-        values = {**case_row(case), "head": head}
-        await connection.execute(sa.delete(schema.cases).where(schema.cases.c.number == case.number))
-        await connection.execute(sa.insert(schema.cases).values(number=case.number, **values))
+        values = {**case_row(case), "head": evidence.head}
+        updated = await connection.execute(sa.update(schema.cases).where(c.number == case.number).values(values))
+        if updated.rowcount == 0:
+            await connection.execute(sa.insert(schema.cases).values(number=case.number, **values))
         await project(self._db, connection, None, case)
 
 
-def _broken_links(number: str, rows: list[dict[str, Any]]) -> tuple[list[str], bytes]:
-    head, found = GENESIS, []
-    for expected, row in enumerate(rows, 1):
-        if row["seq"] != expected:
-            found.append(f"entry {expected} is missing")
-        head = link(head, number, row["seq"], Entry(row["kind"], row["at"], row["actor"], row["data"]))
-        if head != row["hash"]:
-            found.append(f"entry {row['seq']} ({row['kind']}) does not fit its hash")
-            head = row["hash"]
-    return found, head
+async def _hold(connection: AsyncConnection, numbers: Sequence[str]) -> None:
+    """Nobody decides these cases while their tables are made again."""
+    n = schema.cases.c.number
+    await connection.execute(sa.select(n).where(n.in_(numbers)).order_by(n).with_for_update())
 
 
-async def _missing_letters(connection: AsyncConnection, number: str, rows: list[dict[str, Any]]) -> list[str]:
-    decided = {(r["seq"], n) for r in rows for n in range(len(r["data"].get("letters", ())))}
-    queued = {(r["seq"], r["nth"]) for r in await _rows(connection, schema.letters, number, "seq")}
-    return [f"letter {seq}.{nth} is not in the outbox" for seq, nth in sorted(decided - queued)]
+async def _gather(connection: AsyncConnection, numbers: Sequence[str]) -> dict[str, Tables | ValueError]:
+    """Number -> all its rows; a row that cannot even be read spoils its own case only."""
+    try:
+        return dict(await _load(connection, numbers))
+    except ValueError as fault:
+        if len(numbers) == 1:
+            return {numbers[0]: fault}
+    return {number: (await _gather(connection, [number]))[number] for number in numbers}
 
 
-async def _wrong_projections(connection: AsyncConnection, case: Case, head: bytes) -> list[str]:
-    number = case.number
-    expected: dict[sa.Table, list[dict[str, Any]]] = {
-        schema.cases: [{"number": number, **case_row(case), "head": head}],
-        schema.assignments: [assignment_row(number, a) for a in case.assignments],
-        schema.clocks: [clock_row(number, c) for c in case.clocks if c.runs],
-        schema.promises: [promise_row(number, case.plan)] if case.plan else [],
-    }
-    found = []
-    for table, rows in expected.items():
-        names = rows[0].keys() if rows else []
-        there = await _rows(connection, table, number)
-        if _sorted([{n: r[n] for n in names} for r in there]) != _sorted(rows):
-            found.append(f"table {table.name} does not equal the folded entries")
-    return found
-
-
-async def _rows(connection: AsyncConnection, table: sa.Table, number: str, *order: str) -> list[dict[str, Any]]:
-    query = sa.select(table).where(table.c.number == number).order_by(*(table.c[name] for name in order))
-    return [dict(row._mapping) for row in await connection.execute(query)]
-
-
-def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: str(row.get("id", "")))
+async def _load(connection: AsyncConnection, numbers: Sequence[str]) -> Mapping[str, Tables]:
+    """One query per table."""
+    kept: dict[str, dict[str, list[Row]]] = {number: {table.name: [] for table in TABLES} for number in numbers}
+    for table in TABLES:
+        columns = [c for c in table.c if c is not schema.complaints.c.person]  # nothing to check, and sealed
+        order = [c for c in table.primary_key if c.name != "number"]
+        for row in await connection.execute(sa.select(*columns).where(table.c.number.in_(numbers)).order_by(*order)):
+            kept[row.number][table.name].append(dict(row._mapping))
+    return kept

@@ -1,4 +1,4 @@
-"""只闻声不见面: ``minsheng mail-catcher`` takes every mail of the desk size and shows it; nothing leaves the machine."""
+"""只闻声不见面: ``minsheng mail-catcher`` takes every mail and shows it; nothing leaves the machine."""
 
 from __future__ import annotations
 

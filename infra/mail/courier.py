@@ -1,29 +1,37 @@
-"""A run must not fail because a mail server is down, nor a mail be lost because a run failed: the outbox is carried out here."""
+"""待发: no run fails because a mail server is down, and no letter is lost because a run failed."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 
 from jinja2 import TemplateError
 
 from infra.chance import jitter
-from infra.ledger import Ledger, Letter
-from infra.mail.letters import compose, message
-from infra.mail.smtp import Mailer, MailFault, Refused, Unreachable
-from infra.mail.values import recipient, values_for
+from infra.ledger import Ledger, Letter, UnknownCase
+from infra.mail.letters import compose
+from infra.mail.message import Envelope, message, thread_root
+from infra.mail.smtp import Mailer, Refused, TryLater, Unreachable
+from infra.mail.values import recipient, recipient_name, values_for
 from infra.moment import wall
 from infra.settings import Settings
 
 log = logging.getLogger("minsheng.mail")
 
 HOLD = timedelta(seconds=60)
-"""How long a claimed letter is ours; after a crash it is sent again with the same Message-ID."""
-BREAK = timedelta(seconds=10)
-"""After a failed connection nobody knocks again for this long."""
-FIRST_RETRY, LONGEST_RETRY = 10.0, 300.0
+"""How long a claimed letter is ours (wall time); after a crash it is sent again with the same Message-ID."""
+BREAK = timedelta(seconds=15)
+"""After a failed connection nobody knocks again for this long (wall time)."""
+FIRST_RETRY, LONGEST_RETRY = 15.0, 900.0
+"""Seconds; the pause doubles from the first to the longest."""
 GIVE_UP_AFTER = timedelta(days=5)
+ATTEMPTS = int(GIVE_UP_AFTER.total_seconds() / LONGEST_RETRY)
+"""So many attempts fill :data:`GIVE_UP_AFTER`."""
+NO_ADDRESS = "no mail address was left; the letter can be read on the tracking page"
+_UNWRITABLE = (TemplateError, LookupError, ValueError, TypeError, AttributeError, UnknownCase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +39,22 @@ class Delivered:
     """What one round did, in letters."""
 
     sent: int = 0
-    put_off: int = 0
+    retried: int = 0
     given_up: int = 0
 
     def __add__(self, other: Delivered) -> Delivered:
-        return Delivered(self.sent + other.sent, self.put_off + other.put_off, self.given_up + other.given_up)
+        return Delivered(self.sent + other.sent, self.retried + other.retried, self.given_up + other.given_up)
+
+
+class Unwritable(Exception):
+    """The letter cannot be written; a person has to look at it."""
 
 
 class Courier:
-    """Takes due letters out of the outbox and hands them to the mail server, each at least once."""
+    """Takes due letters out of the outbox and hands them to the mail server, each at least once.
+
+    Several couriers may work on one ledger. Belongs to the event loop of its ledger and mailer.
+    """
 
     def __init__(self, ledger: Ledger, mailer: Mailer, settings: Settings) -> None:
         self._ledger = ledger
@@ -47,58 +62,69 @@ class Courier:
         self._settings = settings
         self._broken_until: datetime | None = None
 
-    async def deliver(self, number: str | None = None, *, limit: int = 50) -> Delivered:
-        """Send due letters (of one case); never raises because a mail server is away."""
+    @property
+    def is_broken(self) -> bool:
+        """Whether the mail server was away a moment ago, so that nobody knocks."""
+        return self._broken_until is not None and wall() < self._broken_until
+
+    async def deliver(self, number: str | None = None, *, limit: int = 100) -> Delivered:
+        """Send due letters (of one case); never raises because a mail server is away or a letter is broken."""
         done = Delivered()
-        if self._broken_until and wall() < self._broken_until:
-            return done
-        for letter in await self._ledger.outbox.claim(limit=limit, hold_for=HOLD, number=number):
-            done += await self._carry(letter)
+        while (left := limit - done.sent - done.retried - done.given_up) > 0 and not self.is_broken:
+            # few at a time: a letter is not held longer than it takes, and little is put off when the server goes away
+            claimed = await self._ledger.claim_letters(limit=min(left, self._mailer.size), hold_for=HOLD, number=number)
+            for one in await asyncio.gather(*(self._carry(letter) for letter in claimed)):
+                done += one
+            if not claimed:
+                break
         return done
 
+    async def close(self) -> None:
+        await self._mailer.close()
+
     async def _carry(self, letter: Letter) -> Delivered:
-        outbox = self._ledger.outbox
         try:
-            if self._broken_until and wall() < self._broken_until:
-                raise Unreachable("the mail server did not answer a moment ago")
-            await self._send(letter)
-        except Refused as fault:
-            await outbox.failed(letter.id, str(fault), retry_at=None)
+            await self._mailer.send(await self._write(letter))
+        except (Refused, Unwritable) as fault:
+            log.warning("letter %s of %s is given up: %s", letter.letter, letter.number, fault)
+            await self._ledger.letter_failed(letter.id, str(fault), retry_at=None)
             return Delivered(given_up=1)
-        except TemplateError as fault:
-            log.exception("letter %s of %s cannot be written", letter.letter, letter.number)
-            await outbox.failed(letter.id, f"cannot be written: {fault}", retry_at=None)
-            return Delivered(given_up=1)
-        except MailFault as fault:
+        except TryLater as fault:
             if isinstance(fault, Unreachable):
                 self._broken_until = wall() + BREAK
-            await outbox.failed(letter.id, str(fault), retry_at=_retry_at(letter))
-            return Delivered(put_off=1)
+            return await self._put_off(letter, str(fault))
         self._broken_until = None
-        await outbox.sent(letter.id)
+        await self._ledger.letter_sent(letter.id)
         return Delivered(sent=1)
 
-    async def _send(self, letter: Letter) -> None:
-        ledger, number, locale = self._ledger, letter.number, self._settings.locale
-        entries = await ledger.entries(number)
-        case = await ledger.case(number)
-        book = await ledger.shelf.version(case.rulebook)
-        person = await ledger.person(number)
-        to = recipient(letter, person, book)
-        if not to:
-            raise Refused("no mail address; the letter is shown on the tracking page")
-        values = values_for(
-            letter, case=case, complaint=await ledger.complaint(number), person=person, book=book, entries=entries, locale=locale
-        )
-        composed = compose(letter.letter, locale=locale, values=values)
-        thread = f"{number}.{letter.to.replace(':', '.')}"
-        await self._mailer.send(
-            message(composed, sender=self._settings.mail_from, to=to, key=letter.key, thread=thread, number=number)
-        )
+    async def _put_off(self, letter: Letter, why: str) -> Delivered:
+        retry_at = next_attempt(letter.attempts)
+        log.info("letter %s of %s waits until %s: %s", letter.letter, letter.number, retry_at, why)
+        await self._ledger.letter_failed(letter.id, why, retry_at=retry_at)
+        return Delivered(retried=1) if retry_at else Delivered(given_up=1)
+
+    async def _write(self, letter: Letter) -> EmailMessage:
+        """The mail of ``letter``. Raises :class:`Unwritable` with the reason; the ledger's own failures pass."""
+        ledger, number = self._ledger, letter.number
+        try:
+            entries = await ledger.entries(number)
+            complaint, person = await ledger.complaint(number), await ledger.person(number)
+            book = await ledger.rulebook(entries[0].data["rulebook"])
+            if not (to := recipient(letter, person, book)):
+                raise Unwritable(NO_ADDRESS)
+            locale, sender = self._settings.locale, self._settings.mail_from
+            values = values_for(letter, complaint=complaint, person=person, book=book, entries=entries, locale=locale)
+            composed = compose(letter.letter, locale=locale, values=values)
+            name, desk = recipient_name(letter, book, locale), book.office("desk").mail
+            envelope = Envelope(sender=sender, to=to, to_name=name, reply_to=desk)
+            return message(composed, letter, envelope, root=thread_root(letter, entries, sender))
+        except _UNWRITABLE as fault:
+            raise Unwritable(f"cannot be written: {type(fault).__name__}: {fault}") from fault
 
 
-def _retry_at(letter: Letter) -> datetime | None:
-    """Back-off that doubles, with jitter; ``None`` when the letter has waited too long. Wall time."""
-    seconds = min(FIRST_RETRY * 2 ** min(letter.attempts - 1, 10), LONGEST_RETRY)
-    tries_in_all = GIVE_UP_AFTER.total_seconds() / LONGEST_RETRY
-    return wall() + timedelta(seconds=jitter(seconds)) if letter.attempts < tries_in_all else None
+def next_attempt(attempts: int) -> datetime | None:
+    """When a letter goes again after so many attempts, in wall time; ``None`` when it has been tried long enough."""
+    if attempts >= ATTEMPTS:
+        return None
+    seconds = min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LONGEST_RETRY)
+    return wall() + timedelta(seconds=jitter(seconds))

@@ -1,4 +1,4 @@
-"""有意见随时提: on a machine without a mail server nobody's letter may vanish; each caught mail is one file in a folder."""
+"""有意见随时提: without a mail server no letter may vanish either; each caught mail is one file in a folder."""
 
 from __future__ import annotations
 

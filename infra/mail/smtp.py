@@ -1,15 +1,30 @@
-"""Handing letters to a mail server: one kept connection, and errors told apart into "again later" and "never"."""
+"""及时反馈: letters go to a mail server over a few kept connections; "again later" and "never" are told apart."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import ssl
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from infra.mistakes import Mistake
+
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 15
+LETTER_SECONDS = 45
+"""A whole letter, all its commands together; shorter than a courier holds a letter."""
+IDLE_SECONDS = 5
+"""A connection that rested longer is asked (NOOP) before it is used; servers hang up on idle clients."""
+SIZE = 3
+"""Connections of one process; a mail server is not made faster by more."""
+
+_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+HANGING_UP = 421
+"""The one 4xx that is about the connection, not about the letter."""
 
 
 class MailFault(Exception):
@@ -17,73 +32,142 @@ class MailFault(Exception):
 
 
 class TryLater(MailFault):
-    """The server is away or said 4xx: the same letter may go later."""
+    """The server said 4xx to this letter: the same letter may go later."""
 
 
 class Unreachable(TryLater):
-    """There is no conversation with the server at all."""
+    """There is no conversation with the server at all; no letter would go now."""
+
+
+class HungUp(Unreachable):
+    """The server closed the connection; over a new one the letter may go at once."""
 
 
 class Refused(MailFault):
-    """The server said 5xx to this letter or this recipient: it will never go."""
+    """The server said 5xx to this recipient or this letter: it will never go."""
 
 
 class Mailer:
-    """A pooled SMTP connection; used by one event loop, one letter at a time."""
+    """Hands letters to one mail server; belongs to the event loop that first uses it.
 
-    def __init__(self, url: str) -> None:
+    ``url``: ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` when the server wants a
+    sign-in. ``tls``: whom to trust instead of the system's authorities. Raises :class:`Mistake` for any other address.
+    """
+
+    def __init__(self, url: str, *, size: int = SIZE, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
-        secure = parts.scheme == "smtps"
-        self._client = aiosmtplib.SMTP(
-            hostname=parts.hostname or "127.0.0.1",
-            port=parts.port or (465 if secure else 25),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            use_tls=secure,
-            start_tls=parts.scheme == "smtp+starttls",
-            timeout=COMMAND_SECONDS,
-        )
-        self._turn = asyncio.Lock()
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            raise Mistake(f"MINSHENG_SMTP_URL has to begin with {'://, '.join(_SCHEMES)}:// and name a host")
+        self.size = size
+        self._parts = parts
+        self._tls = tls
+        self._free: list[tuple[aiosmtplib.SMTP, float]] = []
+        """Resting connections, and since when (seconds of the loop's clock)."""
+        self._turns = asyncio.Semaphore(size)
 
     async def send(self, mail: EmailMessage) -> None:
-        """Raises :class:`TryLater` or :class:`Refused`; returns when the server has taken the letter."""
-        async with self._turn:
-            await self._connect()
+        """Returns when the server has taken the letter. Raises :class:`TryLater` or :class:`Refused`."""
+        async with self._turns:
             try:
-                await self._client.send_message(mail)
-            except aiosmtplib.SMTPRecipientsRefused as fault:
-                # the library raises this for 451 as for 550: only the codes tell them apart
-                raise _of_codes([r.code for r in fault.recipients], str(fault.recipients[0].message)) from fault
-            except aiosmtplib.SMTPResponseException as fault:
-                raise _of_codes([fault.code], fault.message) from fault
-            except (aiosmtplib.SMTPException, OSError) as fault:
-                self._client.close()
-                raise Unreachable(f"{type(fault).__name__}: {fault}") from fault
+                async with asyncio.timeout(LETTER_SECONDS):
+                    await self._send(mail)
+            except TimeoutError:
+                raise Unreachable(f"the mail server needed more than {LETTER_SECONDS} s for one letter") from None
 
     async def close(self) -> None:
-        if self._client.is_connected:
+        """Say goodbye on every kept connection."""
+        while self._free:
+            client, _ = self._free.pop()
             try:
-                await self._client.quit()
+                await client.quit(timeout=CONNECT_SECONDS)
             except (aiosmtplib.SMTPException, OSError):
-                self._client.close()
+                client.close()
 
-    async def _connect(self) -> None:
-        """A connection that is alive; a kept one is asked first, servers hang up on idle clients."""
+    async def _send(self, mail: EmailMessage) -> None:
+        if kept := await self._kept():
+            with contextlib.suppress(HungUp):
+                await self._hand_over(kept, mail)
+                return
+        await self._hand_over(await self._connected(), mail)
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, mail: EmailMessage) -> None:
+        """The connection is kept when it is alive; after a silence nobody knows what the server will say next."""
+        alive = False
         try:
-            if self._client.is_connected:
-                try:
-                    await self._client.noop(timeout=CONNECT_SECONDS)
-                except (aiosmtplib.SMTPException, OSError):
-                    self._client.close()
-            if not self._client.is_connected:
-                await self._client.connect(timeout=CONNECT_SECONDS)
-        except aiosmtplib.SMTPAuthenticationError as fault:
-            raise Unreachable(f"the mail server refused our sign-in: {fault.message}") from fault
+            await client.send_message(mail)
+            alive = True
+        except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
+            told = _told(fault)
+            alive = not isinstance(told, Unreachable)
+            raise told from fault
+        finally:
+            if alive and client.is_connected:
+                self._free.append((client, asyncio.get_running_loop().time()))
+            else:
+                client.close()
+
+    async def _kept(self) -> aiosmtplib.SMTP | None:
+        """A resting connection that is alive, or ``None``."""
+        while self._free:
+            client, since = self._free.pop()
+            if asyncio.get_running_loop().time() - since < IDLE_SECONDS and client.is_connected:
+                return client
+            try:
+                await client.noop(timeout=CONNECT_SECONDS)
+            except (aiosmtplib.SMTPException, OSError):
+                client.close()
+            else:
+                return client
+        return None
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        """A new connection. Raises :class:`Unreachable`, also for a refused sign-in: that is the operator's to mend."""
+        client = self._client()
+        try:
+            await client.connect(timeout=CONNECT_SECONDS)
         except (aiosmtplib.SMTPException, OSError) as fault:
-            self._client.close()
-            raise Unreachable(f"{type(fault).__name__}: {fault}") from fault
+            raise Unreachable(f"no connection to {self._parts.hostname}: {_words(fault)}") from fault
+        return client
+
+    def _client(self) -> aiosmtplib.SMTP:
+        parts = self._parts
+        return aiosmtplib.SMTP(
+            hostname=parts.hostname,
+            port=parts.port or _SCHEMES[parts.scheme],
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            use_tls=parts.scheme == "smtps",
+            start_tls=parts.scheme == "smtp+starttls",
+            tls_context=self._tls,
+            local_hostname=socket.gethostname(),  # the library would ask the name service, which may not answer
+            timeout=COMMAND_SECONDS,
+        )
 
 
-def _of_codes(codes: list[int], text: str) -> MailFault:
-    final = all(500 <= code < 600 for code in codes)
-    return (Refused if final else TryLater)(f"{codes[0]} {text}")
+def _told(fault: Exception) -> MailFault:
+    """What a failed conversation means for the letter."""
+    if isinstance(fault, aiosmtplib.SMTPRecipientsRefused):
+        # the library raises this for 451 as for 550; only the recipient's own code tells them apart
+        refused = fault.recipients[0]
+        return _of_code(refused.code, refused.message)
+    if isinstance(fault, aiosmtplib.SMTPSenderRefused) and fault.code != HANGING_UP:
+        return TryLater(f"the mail server refused our own address: {_words(fault)}")
+    if isinstance(fault, aiosmtplib.SMTPResponseException):
+        return _of_code(fault.code, fault.message)
+    if isinstance(fault, aiosmtplib.SMTPNotSupported | ValueError):
+        return Refused(_words(fault))
+    if isinstance(fault, TimeoutError):
+        return Unreachable(_words(fault))
+    return HungUp(_words(fault))
+
+
+def _of_code(code: int, text: str) -> MailFault:
+    if code == HANGING_UP:
+        return HungUp(f"{code} {text}")
+    return (Refused if 500 <= code < 600 else TryLater)(f"{code} {text}")
+
+
+def _words(fault: Exception) -> str:
+    if isinstance(fault, aiosmtplib.SMTPResponseException):
+        return f"{fault.code} {fault.message}"
+    return str(fault) or type(fault).__name__

@@ -1,128 +1,233 @@
-"""What a letter may say: plain values only, and never the complainant's person where that is not allowed."""
+"""向群众解释, and the complainant shield: what a letter may say, as plain values, and to whom it may say it.
+
+A letter tells the case as it was when the letter was decided, however late it leaves: a repeat is the same letter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from infra import access
 from infra.ledger import Letter, Person
-from infra.locale import label, moment_text
+from infra.locale import label
 from infra.wording import category_name, district_name, party_name, stage_name, term
-from rules.case import CITIZEN, Case, Complaint, Entry
+from rules.case import CITIZEN, Answer, Case, Complaint, Entry, Role
+from rules.departments import Department
+from rules.evolve import fold
 from rules.rulebook import Rulebook
 
+HEAD = ":head"
+_MOMENTS = ("due",)
+_PARTIES = ("holder",)
+_CODES = ("clock", "rung")
+_ROUTED = ("complaint_dispatched", "owner_ruled")
 
-def values_for(
-    letter: Letter, *, case: Case, complaint: Complaint, person: Person, book: Rulebook, entries: Sequence[Entry], locale: str
-) -> dict[str, Any]:
-    """Strings and lists for the templates of ``letter``; moments are written out in the city's zone."""
-    party = letter.to.removesuffix(":head")
-    to_citizen = party == CITIZEN
-    values = {
-        "number": case.number,
-        "subject": complaint.subject,
-        "description": complaint.description,
-        "category": category_name(book, case.category, locale),
-        "place": " ".join(filter(None, [district_name(book, case.district, locale), complaint.address])),
-        "urgency": term(locale, case.urgency),
-        "stage": stage_name(book, case.process, case.stage, locale),
-        "lead": party_name(book, case.lead, locale),
-        "partners": [party_name(book, p, locale) for p in case.partners],
-        "recipient": "" if to_citizen else party_name(book, party, locale),
-        "deadlines": _deadlines(case, letter.assignment, locale),
-        "due": "",
-        "reply": case.reply,
-        "explanation": case.explanation,
-        "plan": _plan(case, book, locale),
-        "contact": _last(entries, "explanation_given", "contact"),
-        "reason": "",
-        "why": "",
-        "text": "",
-        "final": case.final,
-        "result": case.result or "",
-        "rated": case.rating is not None,
-        "is_open": not case.is_closed,
-        "redo": _redo(case, entries) if case.redos else None,
-        "dispute": _dispute(case, book, locale),
-        "row": _last(entries, "complaint_dispatched", "rows").get("catalogue", "") if case.lead else "",
-        "person": None if to_citizen or case.anonymous or case.confidential or not person.is_known else _shown(person),
-        "task_url": _task_url(letter, party),
-        "track_url": access.tracking_url(case.number) if to_citizen else "",
-        "contributions": _contributions(case, book, locale),
-        "office": _desk(book, locale),
-    }
-    return values | _own(letter, book, locale)
+
+def case_as_told(letter: Letter, entries: Sequence[Entry]) -> Case:
+    """The case after everything that was decided together with the letter."""
+    at = entries[letter.seq - 1].at
+    last = max(n for n, entry in enumerate(entries, 1) if entry.at == at)
+    return fold(letter.number, entries[:last])
 
 
 def recipient(letter: Letter, person: Person, book: Rulebook) -> str:
-    """The address the letter goes to; empty when a citizen left none."""
+    """The mail address; empty when a citizen left none."""
     if letter.to == CITIZEN:
         return person.email
-    department = book.department(letter.to.removesuffix(":head"))
-    return (department.head.mail if letter.to.endswith(":head") else "") or department.mail
+    department = _department(letter, book)
+    return (department.head.mail if letter.to.endswith(HEAD) else department.handler.mail) or department.mail
 
 
-def _own(letter: Letter, book: Rulebook, locale: str) -> dict[str, Any]:
-    """The values the entry gave this letter, in words."""
-    own = dict(letter.data)
-    if "due" in own:
-        own["due"] = moment_text(own["due"], locale)
-    for name in ("clock", "rung"):
-        if name in own:
-            own[name] = term(locale, own[name])
-    if "holder" in own:
-        own["holder"] = party_name(book, own["holder"], locale)
-    return own
+def recipient_name(letter: Letter, book: Rulebook, locale: str) -> str:
+    """The name beside the address; citizens are addressed without one."""
+    return "" if letter.to == CITIZEN else label(_department(letter, book).name, locale)
 
 
-def _deadlines(case: Case, assignment: str, locale: str) -> list[dict[str, str]]:
-    """The running clocks of one assignment, and that of the whole case, earliest first."""
-    own = [c for c in case.clocks if c.runs and c.holder != CITIZEN and c.assignment in (assignment, None)]
-    ordered: list[tuple[datetime, str]] = sorted((c.due_at, c.name) for c in own)
-    return [{"name": term(locale, name), "at": moment_text(at, locale)} for at, name in ordered]
+def values_for(
+    letter: Letter, *, complaint: Complaint, person: Person, book: Rulebook, entries: Sequence[Entry], locale: str
+) -> dict[str, Any]:
+    """Texts, moments, lists and mappings for the templates of ``letter``; codes are put in words."""
+    case = case_as_told(letter, entries)
+    told = entries[: case.seq]
+    words = _Words(book, locale)
+    return {
+        **_matter(case, complaint, words),
+        **_parties(letter, case, person, words),
+        **_progress(case, told, words),
+        **_links(letter, case),
+        "letter": letter.letter,
+        "deadlines": _deadlines(case, letter.assignment, words),
+        "rate_by": next((c.due_at for c in case.clocks if c.runs and c.name == "rating"), None),
+        "why": _why(case, told, words),
+        "own": _own(letter, words),
+    }
 
 
-def _plan(case: Case, book: Rulebook, locale: str) -> dict[str, str] | None:
-    if not case.plan:
+class _Words:
+    """Codes of one rulebook in words of one locale."""
+
+    def __init__(self, book: Rulebook, locale: str) -> None:
+        self.book = book
+        self.locale = locale
+
+    def party(self, code: str | None) -> str:
+        return party_name(self.book, code, self.locale)
+
+    def term(self, code: str | None) -> str:
+        return term(self.locale, code)
+
+    def office(self, department: Department) -> dict[str, str]:
+        """A department as whoever wants to ask it needs it."""
+        name = label(department.name, self.locale)
+        return {"name": name, "phone": department.phone, "mail": department.mail, "handler": department.handler.name}
+
+
+def _matter(case: Case, complaint: Complaint, words: _Words) -> dict[str, Any]:
+    """What the citizen brought."""
+    district = district_name(words.book, case.district, words.locale)
+    channel = words.book.channels().get(case.channel, {})
+    return {
+        "number": case.number,
+        "subject": complaint.subject,
+        "description": complaint.description,
+        "category": category_name(words.book, case.category, words.locale),
+        "place": " ".join(filter(None, [district, complaint.address])),
+        "urgency": words.term(case.urgency),
+        "urgent": case.urgency == "urgent",
+        "channel": label(channel, words.locale) if channel else case.channel,
+        "received_at": case.opened_at,
+        "stage": stage_name(words.book, case.process, case.stage, words.locale),
+    }
+
+
+def _parties(letter: Letter, case: Case, person: Person, words: _Words) -> dict[str, Any]:
+    """Who writes, who reads, who works on it; and the citizen, where that is allowed."""
+    book, citizen = words.book, letter.to == CITIZEN
+    return {
+        "to_head": letter.to.endswith(HEAD),
+        "recipient": "" if citizen else words.party(letter.to.removesuffix(HEAD)),
+        "greeted": person.name if citizen else _person(letter, book),
+        "lead": words.office(book.department(case.lead)) if case.lead else None,
+        "partners": [words.party(code) for code in case.partners],
+        "complainant": _complainant(letter, case, person),
+        "shielded": "" if citizen else _shield(case),
+        "office": words.office(book.office("desk")),
+    }
+
+
+def _person(letter: Letter, book: Rulebook) -> str:
+    department = _department(letter, book)
+    return (department.head if letter.to.endswith(HEAD) else department.handler).name
+
+
+def _complainant(letter: Letter, case: Case, person: Person) -> dict[str, str] | None:
+    """Name and telephone for whoever has to speak with the citizen, and for nobody else (S6, S8)."""
+    duty = case.assignment(letter.assignment)
+    must_speak = duty is not None and duty.role in (Role.LEAD, Role.DESK) and duty.party == letter.to
+    if not must_speak or _shield(case) or not (person.name or person.phone):
         return None
-    return {**case.plan, "owner": party_name(book, case.plan["owner"], locale)}
-
-
-def _last(entries: Sequence[Entry], kind: str, field: str) -> Any:
-    found = next((e.data[field] for e in reversed(entries) if e.kind == kind and field in e.data), None)
-    return found if found is not None else {} if field == "rows" else ""
-
-
-def _redo(case: Case, entries: Sequence[Entry]) -> dict[str, Any]:
-    rating = case.rating or {}
-    return {"round": case.redos, "comment": rating.get("comment", ""), "reply": _last(entries, "department_fixed", "reply")}
-
-
-def _dispute(case: Case, book: Rulebook, locale: str) -> dict[str, str] | None:
-    if not case.dispute:
-        return None
-    d = case.dispute
-    better = party_name(book, d["department"], locale) if d.get("department") else ""
-    return {"why": d["why"], "by": party_name(book, d["by"], locale), "reason": d["reason"], "better": better}
-
-
-def _shown(person: Person) -> dict[str, str]:
     return {"name": person.name, "phone": person.phone}
 
 
-def _task_url(letter: Letter, party: str) -> str:
-    if not letter.assignment:
-        return ""
-    return access.task_url(access.TaskLink(letter.number, letter.assignment, party))
+def _shield(case: Case) -> str:
+    return "anonymous" if case.anonymous else "confidential" if case.confidential else ""
 
 
-def _contributions(case: Case, book: Rulebook, locale: str) -> list[dict[str, str]]:
-    done = [a for a in case.assignments if a.contribution]
-    return [{"who": party_name(book, a.party, locale), "text": a.contribution} for a in done]
+def _progress(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, Any]:
+    """What was done, said, promised and rated."""
+    caps = words.book.process(case.process).caps
+    return {
+        "answer": case.answer,
+        "reply": case.reply,
+        "explanation": case.explanation,
+        "final": case.final or case.outcome == "exhausted" or _is_final(told),
+        "contact": _last(told, "explanation_given", "contact"),
+        "plan": case.plan and {**case.plan, "owner": words.party(case.plan["owner"])},
+        "contestable": case.answer in (Answer.PLANNED, Answer.REFUSED) and case.contests < caps.contests,
+        "round": case.redos,
+        "rounds_left": max(0, caps.redos - case.redos),
+        "rating": case.rating and {**case.rating, "solved": words.term(case.rating["solved"])},
+        "dispute": _dispute(case, words),
+        "contributions": _contributions(case, words),
+        "asked": _last(told, "partners_requested", "reason"),
+        "result": case.result or "",
+    }
 
 
-def _desk(book: Rulebook, locale: str) -> str:
-    desk = book.office("desk")
-    return f"{label(desk.name, locale)} {desk.phone}"
+def _contributions(case: Case, words: _Words) -> list[dict[str, str]]:
+    return [{"who": words.party(a.party), "text": a.contribution} for a in case.assignments if a.contribution]
+
+
+def _is_final(told: Sequence[Entry]) -> bool:
+    """Whether the explanation asked for now is the final answer."""
+    entered = next((e for e in reversed(told) if e.kind == "stage_entered"), None)
+    return entered is not None and bool(entered.data.get("final"))
+
+
+def _dispute(case: Case, words: _Words) -> dict[str, str] | None:
+    """Why the desk has the case again, and whom the returning department thinks answerable."""
+    if not case.dispute:
+        return None
+    d = case.dispute
+    better = words.party(d["department"]) if d.get("department") else ""
+    return {"why": d["why"], "by": words.party(d["by"]), "reason": d["reason"], "better": better}
+
+
+def _links(letter: Letter, case: Case) -> dict[str, str]:
+    """A task link is given only to the party whose task it is; who merely supervises gets none."""
+    party = letter.to.removesuffix(HEAD)
+    duty = case.assignment(letter.assignment)
+    own = duty is not None and duty.party == party
+    link = access.TaskLink(letter.number, letter.assignment, party)
+    return {
+        "task_url": access.task_url(link) if own else "",
+        "track_url": access.tracking_url(case.number) if party == CITIZEN else "",
+    }
+
+
+def _deadlines(case: Case, assignment: str, words: _Words) -> list[dict[str, Any]]:
+    """The running clocks of one assignment and that of the whole case, earliest first."""
+    own = [c for c in case.clocks if c.runs and c.assignment in (assignment, None)]
+    ordered: list[tuple[datetime, str]] = sorted((c.due_at, c.name) for c in own)
+    return [{"name": words.term(name), "at": at} for at, name in ordered]
+
+
+def _why(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, str]:
+    """Why the present owner is the owner: the row and clause that fired, else the person who decided."""
+    routed = next((e for e in reversed(told) if e.kind in _ROUTED), None)
+    if routed is None or case.lead is None:
+        return {"how": "", "row": "", "clause": "", "reason": ""}
+    row = routed.data.get("rows", {}).get("catalogue", "")
+    how = "ruled" if routed.kind == "owner_ruled" else "row" if row else "desk"
+    return {"how": how, "row": row, "clause": _clause(words.book, row), "reason": routed.data.get("reason", "")}
+
+
+def _clause(book: Rulebook, row: str) -> str:
+    return next((r.cells.get("clause", "") for r in book.tables["catalogue"].rows if r.id == row), "")
+
+
+def _own(letter: Letter, words: _Words) -> Mapping[str, Any]:
+    """What its entry gave this letter, in words: clock, rung, due, holder, reason, text, why."""
+    return {"why": "", "text": "", "reason": ""} | dict(_told(letter.data, words))
+
+
+def _told(data: Mapping[str, Any], words: _Words) -> Iterator[tuple[str, Any]]:
+    for name, value in data.items():
+        if name in _MOMENTS:
+            yield name, datetime.fromisoformat(value)
+        elif name in _PARTIES:
+            yield name, words.office(words.book.department(value)) | {"head": words.book.department(value).head.name}
+        else:
+            yield name, words.term(value) if name in _CODES else value
+
+
+def _last(told: Sequence[Entry], kind: str, field: str) -> str:
+    return next((str(e.data[field]) for e in reversed(told) if e.kind == kind and field in e.data), "")
+
+
+def _department(letter: Letter, book: Rulebook) -> Department:
+    return book.department(letter.to.removesuffix(HEAD))
+
+

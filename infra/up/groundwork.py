@@ -1,4 +1,4 @@
-"""建立台账: before the first part opens its doors the ledger is there, the rulebook is in force and the time is right."""
+"""建立台账: before the first part opens, the ledger is there, the rulebook is in force and the time is right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def _prepare(plan: Plan) -> None:
 
 
 async def _set_time(plan: Plan, ledger: Ledger) -> None:
-    """Case time goes on from the newest entry, so that it never runs backwards; without need, no file says otherwise."""
+    """Case time goes on from the newest entry, so that it never runs backwards; without need, there is no file."""
     plan.moment_file.unlink(missing_ok=True)
     newest = await ledger.search.newest_moment()
     if plan.wishes.speed != 1 or (newest is not None and newest > now()):

@@ -48,7 +48,7 @@ class Running:
         """Start the process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
         command = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self.part.command]
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 -- our own commands, as a list
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
         self.started = time.monotonic()

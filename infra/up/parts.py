@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from infra.chance import letters
 from infra.up.health import POOL, answers, listens, worker_online
@@ -27,7 +28,8 @@ def deploy_command(pulse: int) -> tuple[str, ...]:
 
 def prefect_server(plan: Plan) -> Part:
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(plan.prefect_port))
-    return Part(name="Prefect", command=command, healthy=lambda: answers(f"{plan.api}/health"), patience=180, serves=True)
+    healthy = partial(answers, f"{plan.api}/health")
+    return Part(name="Prefect", command=command, healthy=healthy, patience=180, serves=True)
 
 
 def mail_catcher(plan: Plan) -> Part:
@@ -36,13 +38,13 @@ def mail_catcher(plan: Plan) -> Part:
     return Part(
         name="mail catcher",
         command=command,
-        healthy=lambda: answers(f"{plan.mailbox}/healthz") and listens(LOCAL, plan.smtp_port),
+        healthy=lambda: answers(f"{plan.mailbox}/mailbox.json?since={2**31}") and listens(LOCAL, plan.smtp_port),
         serves=True,
     )
 
 
 def portal(plan: Plan) -> Part:
-    host = plan.portal_host if plan.portal_host not in ("0.0.0.0", "::") else LOCAL  # noqa: S104 -- compared, not bound
+    host = plan.portal_host if plan.portal_host not in ("0.0.0.0", "::") else LOCAL  # noqa: S104 -- compared with, not bound to
     return Part(
         name="portal",
         command=minsheng("portal"),

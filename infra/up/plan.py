@@ -15,6 +15,8 @@ from infra.moment import ANCHOR_FILE
 from infra.rulebook_files import read_folder
 from infra.settings import Settings, SettingsFault, prefect_api_url, settings
 from infra.up.ports import LOCAL, Ports
+from rules.faults import RulebookFaults
+from rules.rulebook import build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +96,6 @@ def make_plan(wishes: Wishes) -> Plan:
 
 def check_rulebook(known: Settings) -> str:
     """Build the rulebook once; its version. All its faults come at once, each with file and line."""
-    from rules.faults import RulebookFaults
-    from rules.rulebook import build
-
     try:
         return build(read_folder(known.rulebook_dir)).version
     except RulebookFaults as wrong:
@@ -126,7 +125,7 @@ def _take_folder(data: Path) -> tuple[Path, IO[str]]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise Mistake(f"minsheng already runs on {folder}; stop it first, or choose another folder with --data") from None
+        raise Mistake(f"minsheng already runs on {folder}; stop it first, or choose another with --data") from None
     return folder, lock
 
 
@@ -145,8 +144,8 @@ def _check_key(known: Settings, folder: Path) -> None:
     kept = folder / "secret.key"
     if known.secret_key.get_secret_value() or kept.exists():
         return
-    with open(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
-        out.write(token() + token() + "\n")
+    kept.touch(mode=0o600)  # nobody else may ever read it, so the mode comes before the content
+    kept.write_text(token() + token() + "\n", "utf-8")
 
 
 def _prefect(ports: Ports, wishes: Wishes) -> tuple[int, str]:

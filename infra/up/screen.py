@@ -33,7 +33,7 @@ class Screen:
         self._rows: dict[str, Row] = {}
 
     def say(self, text: str) -> None:
-        self.console.print(f"[{time.monotonic() - self.began:5.1f} s] {text}", markup=False, highlight=False, soft_wrap=True)
+        self._line(f"[{time.monotonic() - self.began:5.1f} s] {text}")
 
     def starting(self, name: str) -> None:
         self.say(f"{name} …")
@@ -51,13 +51,16 @@ class Screen:
     def table(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         """Two columns, for people: what, and where to find it."""
         width = max(len(name) for name, _ in rows)
-        self.console.print(f"\n{title}", markup=False, highlight=False)
+        self._line(f"\n{title}")
         for name, value in rows:
-            self.console.print(f"  {name:{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
-        self.console.print()
+            self._line(f"  {name:{width}}  {value}")
+        self._line("")
 
     def close(self) -> None:
         """Nothing to put back."""
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveScreen(Screen):

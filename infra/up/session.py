@@ -24,7 +24,7 @@ LOOK = 0.3
 
 
 def run(wishes: Wishes) -> int:
-    """Bring everything up and stay until somebody stops it; the exit code. Raises ``Mistake`` before anything starts."""
+    """Bring everything up and stay until somebody stops it; the exit code. ``Mistake`` comes before anything starts."""
     plan = make_plan(wishes)
     os.environ.update(plan.environment())
     settings.cache_clear()
@@ -59,7 +59,7 @@ def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
     if fast:
         run_at(plan.moment_file, speed=1)
         tree.errand("deployments", *deploy_command(PULSE))
-        screen.say("The samples are over: case time goes on from where it is, at normal speed. Click in peace; Ctrl-C stops.")
+        screen.say("the samples are over; case time goes on from where it is, at normal speed. Ctrl-C stops.")
     _stay(tree)
     return 0
 
@@ -115,7 +115,8 @@ def _play(plan: Plan, tree: Tree, screen: Screen) -> bool:
 def _report(screen: Screen, rows: list[Row]) -> None:
     left = [row for row in rows if not row.ended]
     if left:
-        screen.table("These sample complaints did not close", [(r.number or "—", f"{r.story}: {r.stage} {r.outcome}") for r in left])
+        told = [(r.number or "—", f"{r.story}: {r.stage} {r.outcome}") for r in left]
+        screen.table("These sample complaints did not close", told)
     else:
         screen.say(f"all {len(rows)} sample complaints closed")
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from infra.up.part import Part, Running
 from infra.up.screen import Screen
 
-GRACE = 5.0
-"""Seconds a part has for a clean end; with two groups, one after the other, all are gone within ten."""
+GRACE = 6.5
+"""Seconds for a clean end: the worker may finish the step at work (``infra.worker.DRAIN_SECONDS``)."""
+GRACE_OF_SERVERS = 2.5
+"""Seconds for what others use, stopped after them; all are gone within ten."""
 LOOK = 0.2
 
 
@@ -76,7 +78,7 @@ class Tree:
             elif not one.again_at:
                 pause = one.notice_death()
                 code = one.process.returncode if one.process else "?"
-                self.screen.say(f"{one.part.name} ended (code {code}); started again in {pause:g} s. Its log: {one.log}")
+                self.screen.say(f"{one.part.name} ended (code {code}); again in {pause:g} s. Its log: {one.log}")
             elif time.monotonic() >= one.again_at:
                 one.start()
 
@@ -95,16 +97,16 @@ class Tree:
             raise Stopped
 
     def stop(self) -> None:
-        """Stop what uses the server first, then the server; what does not go is killed. Takes at most 2 × GRACE."""
+        """Stop what uses the server first, then the server; what does not go is killed."""
         servers = [one for one in self.running.values() if one.part.serves]
-        for group in ([one for one in self.running.values() if not one.part.serves], servers):
-            self._stop(group)
+        self._stop([one for one in self.running.values() if not one.part.serves], GRACE)
+        self._stop(servers, GRACE_OF_SERVERS)
         self.running.clear()
 
-    def _stop(self, group: list[Running]) -> None:
+    def _stop(self, group: list[Running], grace: float) -> None:
         for one in group:
             one.send(signal.SIGTERM)
-        until = time.monotonic() + GRACE - 0.5
+        until = time.monotonic() + grace
         while any(one.alive for one in group) and time.monotonic() < until and not self.hurry.is_set():
             time.sleep(0.05)
         for one in group:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import create_async_engine
+
+from infra.ledger.database import Database
 
 VERSION_TABLE = "minsheng_version"
 
@@ -21,17 +24,21 @@ def config(url: str) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Run in a thread of its own: the migration opens an event loop."""
+    """All or nothing, one at a time. Run it in a thread of its own: the migration opens an event loop."""
     command.upgrade(config(url), revision)
 
 
-def run_async(url: str, run: object) -> None:
-    """Run ``run(sync_connection)`` over an async engine."""
+def run_in_one_transaction(url: str, run: Callable[[sa.Connection], None]) -> None:
+    """Call ``run`` with a connection that holds off every other migration until it is done."""
 
     async def go() -> None:
-        engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            await connection.run_sync(run)  # type: ignore[arg-type]  # a plain callable
-        await engine.dispose()
+        db = Database(url)
+        try:
+            async with db.write() as connection:
+                if not db.is_sqlite:
+                    await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('minsheng migration'))"))
+                await connection.run_sync(run)
+        finally:
+            await db.close()
 
     asyncio.run(go())

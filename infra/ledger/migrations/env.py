@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
-from infra.ledger.migrations import VERSION_TABLE, run_async
+from infra.ledger.migrations import VERSION_TABLE, run_in_one_transaction
 from infra.ledger.schema import metadata
 
 
@@ -20,4 +20,4 @@ def migrate(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
-run_async(context.config.attributes["url"], migrate)
+run_in_one_transaction(context.config.attributes["url"], migrate)

@@ -1,0 +1,116 @@
+"""Each process becomes one Prefect deployment; deployments are only upserted, never deleted or renamed (P37).
+
+``prefect.yaml`` is the one description of them; a process file without an entry there gets one like ``standard``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from infra.mistakes import Mistake
+from infra.settings import ROOT, prefect_auth, settings
+
+POOL = "complaints"
+POOL_TYPE = "warm"
+DESCRIPTION = ROOT / "prefect.yaml"
+_PASSED_ON = ("command", "env", "labels", "name")
+BASE_JOB_TEMPLATE = {
+    "job_configuration": {name: "{{ " + name + " }}" for name in _PASSED_ON},
+    "variables": {"type": "object", "properties": {name: {"title": name} for name in _PASSED_ON}},
+}
+"""Understood by the warm worker and by Prefect's own process worker."""
+
+SERVER = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",  # loads every paused run every 5 s (P11)
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",  # no automation may touch a case (P21)
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+}
+"""Environment of a Prefect server for Minsheng (engine-notes.md, reliability.md P10, P11, P21, P41, P54–P58)."""
+
+WORKER = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",  # personal data must not stay in Prefect's logs (P53)
+    "PREFECT_FLOWS_DEFAULT_RETRIES": "0",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "3600",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+    "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+}
+"""Environment of a worker for Minsheng."""
+
+
+def server_environment(home: Path, port: int) -> dict[str, str]:
+    """What a Prefect server on loopback needs; it keeps its database in ``home``."""
+    address = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+    return {**SERVER, **address, "PREFECT_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+
+
+def worker_environment(home: Path, api_url: str) -> dict[str, str]:
+    """What a worker needs; ``home`` keeps its profile apart from the user's own."""
+    return {**WORKER, "PREFECT_HOME": str(home), "PREFECT_API_URL": api_url}
+
+
+async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]:
+    """Create or update pool and deployments; their names. ``pulse_seconds`` beats faster than the minute of the file.
+
+    Raises :class:`Mistake` when Prefect does not answer.
+    """
+    basic = httpx.BasicAuth(*prefect_auth().split(":", 1)) if prefect_auth() else None
+    try:
+        async with httpx.AsyncClient(base_url=api_url, auth=basic, timeout=60) as http:
+            await _make_pool(http)
+            return [await _upsert(http, one, pulse_seconds) for one in described()]
+    except httpx.HTTPError as fault:
+        raise Mistake(f"Prefect at {api_url} does not take the deployments: {fault}") from fault
+
+
+def described() -> list[dict[str, Any]]:
+    """The deployments of ``prefect.yaml``, and one more for each process file that has none there."""
+    listed = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
+    names = {one["name"] for one in listed}
+    pattern = next(one for one in listed if one["name"] == "standard")
+    files = sorted((settings().rulebook_dir / "process").glob("*.yaml"))
+    return listed + [{**pattern, "name": path.stem} for path in files if path.stem not in names]
+
+
+async def _make_pool(http: httpx.AsyncClient) -> None:
+    body = {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
+    answer = await http.post("/work_pools/", json=body)
+    if answer.status_code != httpx.codes.CONFLICT:
+        answer.raise_for_status()
+
+
+async def _upsert(http: httpx.AsyncClient, one: Mapping[str, Any], pulse_seconds: int | None) -> str:
+    flow = one["entrypoint"].rpartition(".")[2]
+    made = await http.post("/flows/", json={"name": flow})
+    made.raise_for_status()
+    body = {
+        "flow_id": made.json()["id"],
+        "name": one["name"],
+        "description": one.get("description", ""),
+        "entrypoint": one["entrypoint"],
+        "tags": one.get("tags", []),
+        "work_pool_name": one["work_pool"]["name"],
+        "schedules": [_schedule(s, pulse_seconds) for s in one.get("schedules", [])],
+        "enforce_parameter_schema": False,
+    }
+    (await http.post("/deployments/", json=body)).raise_for_status()
+    return f"{flow}/{one['name']}"
+
+
+def _schedule(written: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:
+    if seconds and seconds != 60:
+        return {"active": True, "schedule": {"interval": seconds}}
+    schedule = {"cron": written["cron"], "timezone": written["timezone"]}
+    return {"active": written.get("active", True), "schedule": schedule}

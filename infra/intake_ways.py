@@ -1,0 +1,103 @@
+"""有意见随时提: two ways in for complaints from files; both know what came in before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import requests
+
+from infra.inspection import open_ledger
+from infra.ledger import Ledger, NoRulebook, Person
+from infra.mistakes import Mistake
+from infra.moment import now
+from rules.case import Complaint
+from rules.rulebook import Rulebook
+
+TIMEOUT = 30
+PERSON = ("name", "phone", "email")
+
+
+class RowFault(Exception):
+    """What is wrong with a row: field -> reason."""
+
+    def __init__(self, wrong: Mapping[str, str]) -> None:
+        super().__init__(str(wrong))
+        self.wrong = wrong
+
+
+class Way(Protocol):
+    """Where complaints go."""
+
+    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
+        """Whether it is new. Raises :class:`RowFault`."""
+        ...
+
+
+class PortalWay:
+    """The JSON API of a portal, here or elsewhere."""
+
+    def __init__(self, portal: str) -> None:
+        self.url = f"{portal}/api/v1/complaints"
+        self.http = requests.Session()
+        self.http.trust_env = "127.0.0.1" not in portal
+
+    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
+        headers = {"Idempotency-Key": key}
+        try:
+            reply = self.http.post(self.url, json=dict(complaint), headers=headers, timeout=TIMEOUT)
+        except requests.RequestException as fault:
+            raise Mistake(f"the portal at {self.url} does not answer ({type(fault).__name__}); try again later") from None
+        if reply.status_code in (400, 409, 422):
+            raise RowFault(_reasons(reply))
+        if not reply.ok:
+            raise Mistake(f"the portal at {self.url} answered {reply.status_code}; try again later")
+        return reply.status_code == 201 and reply.headers.get("Idempotent-Replayed", "") != "true"
+
+
+class LedgerWay:
+    """The ledger itself, when no portal runs; the pulse finds the new cases when the parts are started."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self.runner = runner
+        self.stack = AsyncExitStack()
+        self.ledger, self.book = runner.run(self._open())
+
+    async def _open(self) -> tuple[Ledger, Rulebook]:
+        ledger = await self.stack.enter_async_context(open_ledger())
+        try:
+            return ledger, await ledger.shelf.active()
+        except NoRulebook as fault:
+            await self.stack.aclose()
+            raise Mistake(str(fault)) from None
+
+    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
+        told = dict(complaint)
+        person = Person(**{name: told.pop(name, "") for name in PERSON})
+        made = Complaint(**self._coded(told))
+        return not self.runner.run(self.ledger.submit(made, person, at=now(), key=key)).repeated
+
+    def _coded(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Codes for what people write in their own words; what the rulebook does not know is named."""
+        find = {"category": self.book.find_category, "district": self.book.find_district}
+        codes = {name: ask(told[name]) for name, ask in find.items() if name in told}
+        if unknown := [name for name, code in codes.items() if code is None]:
+            raise RowFault({name: f"the rulebook does not know '{told[name]}'" for name in unknown})
+        return {**told, **codes}
+
+    def close(self) -> None:
+        self.runner.run(self.stack.aclose())
+
+
+def _reasons(reply: requests.Response) -> dict[str, str]:
+    """The portal's reasons by field, whatever the shape of its answer."""
+    try:
+        told = reply.json()
+    except ValueError:
+        return {"": reply.text[:200]}
+    detail = told.get("detail", told) if isinstance(told, dict) else told
+    if isinstance(detail, list):
+        return {str(one.get("loc", [""])[-1]): str(one.get("msg", one)) for one in detail if isinstance(one, dict)}
+    return {"": str(detail)[:300]}

@@ -1,0 +1,163 @@
+"""Prefect shows it to operators: starts and wakes the runs of cases by REST, without importing Prefect.
+
+A wake is only a hint; what a case is, the ledger says. Every call here may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from infra.ledger import Ledger, Run
+from infra.moment import wall
+
+log = logging.getLogger("minsheng.orchestrator")
+
+FLOW = "complaint"
+CLOSED_BY_US = "Closed"
+"""The name of the proper end; a run that somebody completed by hand is called ``Completed``."""
+ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "TimedOut")
+PATIENCE = timedelta(seconds=30)
+"""How long a run may be pending or running without a lease before it counts as dead (wall time)."""
+TRIES = 4
+BATCH = 200
+
+
+class PrefectAway(Exception):
+    """Prefect does not answer now; the pulse will repeat the wake."""
+
+
+class Orchestrator:
+    """Wakes and repairs runs; bound to one event loop."""
+
+    def __init__(self, ledger: Ledger, api_url: str, *, auth: str = "") -> None:
+        self._ledger = ledger
+        basic = httpx.BasicAuth(*auth.split(":", 1)) if auth else None
+        self._http = httpx.AsyncClient(base_url=api_url, auth=basic, timeout=30)
+        self._deployments: dict[str, str] = {}
+
+    async def wake(self, number: str) -> str:
+        """Make sure that the run of ``number`` will look at its case soon; says what was done.
+
+        Raises :class:`PrefectAway` and ``UnknownCase``.
+        """
+        run = await self._ledger.run_of(number)
+        if not run.is_open:
+            return "closed"
+        state = await self._state(run.run_id)
+        if state is None:
+            return await self._start(run)
+        if (force := _repair(state, run)) is None:
+            return "left"
+        await self._schedule(str(run.run_id), force=force)
+        return "woken"
+
+    async def put_right(self) -> int:
+        """Undo what was done to runs from outside; the number of runs put right.
+
+        Proper ends are named :data:`CLOSED_BY_US`, so this list empties itself and needs no window.
+        """
+        wanted = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": {"name": {"any_": list(ENDS)}}}}
+        found = await self._ask("POST", "/flow_runs/filter", {**wanted, "limit": BATCH})
+        known = await self._ledger.leases.runs([run["id"] for run in found])
+        for run in found:
+            case = known.get(run["id"])
+            if case is not None and case.is_open:
+                await self._schedule(run["id"], force=True)
+            else:
+                await self._set_state(run["id"], {"type": "COMPLETED", "name": CLOSED_BY_US}, force=True)
+        return len(found)
+
+    async def check(self, runs: list[Run]) -> int:
+        """Start again the runs that Prefect does not have (any more), requeue the dead; the number mended."""
+        ids = [run.run_id for run in runs if run.run_id]
+        there: dict[str, Any] = {}
+        for first in range(0, len(ids), BATCH):
+            wanted = {"flow_runs": {"id": {"any_": ids[first : first + BATCH]}}, "limit": BATCH}
+            there |= {run["id"]: run["state"] for run in await self._ask("POST", "/flow_runs/filter", wanted)}
+        mended = 0
+        for run in runs:
+            state = there.get(run.run_id or "")
+            if state is None:
+                await self._start(run)
+            elif state["type"] not in ("PENDING", "RUNNING") or _repair(state, run) is None:
+                continue
+            else:
+                await self._schedule(str(run.run_id), force=True)
+            mended += 1
+        return mended
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _start(self, run: Run) -> str:
+        """A run for the case. The idempotency key is the number, so two starters get the same run (P51)."""
+        deployment = await self._deployment(run.process)
+        body = {
+            "name": run.number,
+            "parameters": {"number": run.number},
+            "idempotency_key": run.number,
+            "tags": [f"process:{run.process}"],
+            "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}},
+        }
+        made = await self._ask("POST", f"/deployments/{deployment}/create_flow_run", body)
+        await self._ledger.bind_run(run.number, made["id"])
+        return "started"
+
+    async def _deployment(self, process: str) -> str:
+        if process not in self._deployments:
+            found = await self._ask("GET", f"/deployments/name/{FLOW}/{process}")
+            if found is None:
+                raise PrefectAway(f"there is no deployment {FLOW}/{process}; run `minsheng deploy`")
+            self._deployments[process] = found["id"]
+        return self._deployments[process]
+
+    async def _state(self, run_id: str | None) -> Mapping[str, Any] | None:
+        run = await self._ask("GET", f"/flow_runs/{run_id}") if run_id else None
+        return run["state"] if run else None
+
+    async def _schedule(self, run_id: str, *, force: bool) -> None:
+        details = {"scheduled_time": wall().isoformat()}
+        await self._set_state(run_id, {"type": "SCHEDULED", "name": "Resuming", "state_details": details}, force=force)
+
+    async def _set_state(self, run_id: str, state: Mapping[str, Any], *, force: bool) -> None:
+        """ABORT and REJECT mean that somebody else was quicker: the next pulse looks again (P6)."""
+        answer = await self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": force})
+        if answer and answer["status"] != "ACCEPT":
+            log.info("run %s: %s was answered %s", run_id, state["name"], answer["status"])
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer, ``None`` for 404. Repeats what a busy server refused, then raises :class:`PrefectAway`."""
+        fault = ""
+        for nth in range(TRIES):
+            if nth:
+                await asyncio.sleep(0.3 * 2**nth)  # back-off between repeats, not a wait for an event
+            try:
+                answer = await self._http.request(method, path, json=body)
+            except httpx.HTTPError as wrong:
+                fault = f"{type(wrong).__name__} {wrong}"
+                continue
+            if answer.status_code == 404:
+                return None
+            if answer.status_code < 500:
+                answer.raise_for_status()
+                return answer.json() if answer.content else None
+            fault = f"HTTP {answer.status_code}"
+        raise PrefectAway(f"{method} {path}: {fault}")
+
+
+def _repair(state: Mapping[str, Any], run: Run) -> bool | None:
+    """``None``: the run looks at the case anyway; else it has to be scheduled, by force or not."""
+    now, kind = wall(), state["type"]
+    if kind == "SCHEDULED":
+        due = state["state_details"].get("scheduled_time")
+        return None if due is None or datetime.fromisoformat(due).astimezone(UTC) <= now else False
+    if kind in ("PENDING", "RUNNING", "CANCELLING"):
+        since = datetime.fromisoformat(state["timestamp"]).astimezone(UTC)
+        return None if run.is_leased or now - since < PATIENCE else True
+    return kind != "PAUSED"

@@ -1,0 +1,101 @@
+"""一案一流程: how a step is carried out: retried with back-off and jitter, fenced, at most one commit, no result kept.
+
+The only place that knows how tasks reach the ledger, the mail and Prefect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from infra.ledger import Ledger, StaleAttempt
+from infra.mail.courier import Courier
+from infra.mail.smtp import Mailer
+from infra.moment import now
+from infra.orchestrator import Orchestrator
+from infra.settings import prefect_api_url, prefect_auth, settings
+from rules.case import Case, Entry, Signal
+from rules.decide import PROCEED
+from rules.refusals import Refusal
+
+log = logging.getLogger("minsheng.tasks")
+
+RETRIES = 4
+FINAL = (Refusal, StaleAttempt)
+"""Repeating does not help: the rules said no, or somebody else has the case."""
+
+StepFunction = TypeVar("StepFunction", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What steps need of the world; one of each per event loop, kept for the life of the process."""
+
+    ledger: Ledger
+    courier: Courier
+    orchestrator: Orchestrator
+
+
+_means: WeakKeyDictionary[asyncio.AbstractEventLoop, Means] = WeakKeyDictionary()
+
+
+def means() -> Means:
+    """The means of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _means:
+        ledger = Ledger(settings().ledger_url)
+        courier = Courier(ledger, Mailer(settings().smtp_url), settings())
+        _means[loop] = Means(ledger, courier, Orchestrator(ledger, prefect_api_url(), auth=prefect_auth()))
+    return _means[loop]
+
+
+def step(function: StepFunction) -> StepFunction:
+    """A Prefect task: four retries with exponential back-off and jitter, nothing cached, nothing persisted (P48, P49)."""
+    made = task(
+        retries=RETRIES,
+        retry_delay_seconds=exponential_backoff(backoff_factor=1),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_worth_repeating,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        log_prints=False,
+        task_run_name=function.__name__,
+    )
+    return made(function)  # type: ignore[return-value]  # a task is called like its function
+
+
+def _worth_repeating(_task: Any, _run: Any, state: Any) -> bool:
+    return not isinstance(state.data, FINAL) and not isinstance(getattr(state.data, "exception", None), FINAL)
+
+
+async def record(number: str, signal: Signal, *, attempt: int) -> list[Entry]:
+    """One transaction under the fence of this activation, then the letters it decided, as far as they go now."""
+    recorded = await means().ledger.record(number, signal, at=now(), attempt=attempt)
+    if any("letters" in entry.data for entry in recorded.entries):
+        await send_letters(number)
+    return list(recorded.entries)
+
+
+async def proceed(number: str, *, attempt: int) -> list[Entry]:
+    """Carry the case into its next stage; with nothing to do, nothing happens."""
+    return await record(number, Signal(PROCEED), attempt=attempt)
+
+
+async def send_letters(number: str | None = None) -> None:
+    """Letters leave by the outbox; whatever goes wrong here, they are still in it, and the pulse tries again."""
+    try:
+        await means().courier.deliver(number)
+    except Exception:
+        log.exception("letters stay in the outbox for now")
+
+
+async def case_of(number: str) -> Case:
+    return await means().ledger.case(number)

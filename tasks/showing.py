@@ -1,0 +1,79 @@
+"""Operators see every run, its stage and its clocks: what Prefect shows of a case. Nothing personal ever goes there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import httpx
+from prefect import get_client
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+
+from infra.locale import moment_text
+from infra.settings import settings
+from infra.wording import category_name, district_name, party_name, sentence, stage_name, term
+from rules.case import Case, Entry
+from rules.rulebook import Rulebook
+from tasks._step import means
+
+log = logging.getLogger("minsheng.tasks")
+LAST_ENTRIES = 12
+
+
+async def show(case: Case) -> None:
+    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls per wake, one less when the
+    tags are as they were. A display that fails does not hold up a case."""
+    ledger = means().ledger
+    book = await ledger.rulebook(case.rulebook)
+    entries = await ledger.entries(case.number)
+    try:
+        await _tag(case)
+        key = case.number.lower()
+        await acreate_markdown_artifact(_markdown(case, entries, book), key=key, description=case.number)
+        await acreate_table_artifact(_clocks(case, book), key=f"{key}-clocks", description=case.number)
+    except (httpx.HTTPError, PrefectException) as fault:
+        log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
+
+
+async def _tag(case: Case) -> None:
+    run = FlowRunContext.get()
+    if run is None or run.flow_run is None:
+        return
+    facts = {"process": case.process, "district": case.district, "category": case.category}
+    facts |= {"lead": case.lead, "urgency": case.urgency}
+    tags = sorted(f"{name}:{value}" for name, value in facts.items() if value)
+    if sorted(run.flow_run.tags) != tags:
+        async with get_client() as client:
+            await client.update_flow_run(run.flow_run.id, name=case.number, tags=tags)
+
+
+def _markdown(case: Case, entries: list[Entry], book: Rulebook) -> str:
+    locale, portal = settings().locale, settings().portal_url
+    facts = [
+        stage_name(book, case.process, case.stage, locale),
+        party_name(book, case.lead, locale),
+        category_name(book, case.category, locale),
+        district_name(book, case.district, locale),
+        term(locale, case.urgency),
+    ]
+    lines = [f"# {case.number}", " · ".join(filter(None, facts)), ""]
+    lines += [f"[{portal}/desk/cases/{case.number}]({portal}/desk/cases/{case.number})", ""]
+    lines += [f"- {moment_text(e.at, locale)} — {sentence(book, case.process, e, locale)}" for e in entries[-LAST_ENTRIES:]]
+    return "\n".join(lines)
+
+
+def _clocks(case: Case, book: Rulebook) -> list[dict[str, Any]]:
+    """One row per open clock, earliest first."""
+    locale = settings().locale
+    running = sorted((c for c in case.clocks if c.runs), key=lambda c: c.due_at)
+    return [
+        {
+            "clock": term(locale, c.name),
+            "holder": party_name(book, c.holder, locale),
+            "due": moment_text(c.due_at, locale),
+            "rung": term(locale, c.rung),
+        }
+        for c in running
+    ]

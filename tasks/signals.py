@@ -1,0 +1,104 @@
+"""首接负责: a case is taken up by one run at a time, put down when it waits, and found again when it was forgotten."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from infra.chance import token
+from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
+from infra.moment import now
+from infra.orchestrator import PrefectAway
+from rules.case import Case
+from rules.process import StageKind
+from tasks._step import case_of, means
+
+log = logging.getLogger("minsheng.tasks")
+
+AT_ONCE = 500
+"""Cases one pulse wakes at most; the next pulse goes on."""
+CHECKED = 1000
+"""Open cases whose run one pulse looks after."""
+
+Overtaken = StaleAttempt
+"""Another activation has the case now; this one ends without a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A case as one activation of its run sees it now."""
+
+    case: Case
+    attempt: int
+    is_due: bool
+    next_kind: StageKind | None
+
+    @property
+    def number(self) -> str:
+        return self.case.number
+
+    @property
+    def wait_key(self) -> str:
+        """Names this wait for Prefect, which refuses a key that was used before (P2)."""
+        stage = self.case.stage or "received"
+        return f"{stage}-{self.case.visits.get(stage, 0)}-{self.attempt}"
+
+
+def elsewhere_key() -> str:
+    """A wait key for an activation that has no case: never used before, so that Prefect accepts it."""
+    return f"elsewhere-{token()}"
+
+
+async def take_up(number: str) -> Work | None:
+    """The case under a lease and a fencing attempt; ``None`` when another activation is at work on it."""
+    try:
+        activation = await means().ledger.take(number)
+    except LeaseHeld:
+        return None
+    return await _seen(activation.case, activation.attempt)
+
+
+async def look_again(work: Work) -> Work:
+    """The case after a step; no variable of the flow is the truth, the ledger is."""
+    return await _seen(await case_of(work.number), work.attempt)
+
+
+async def put_down(work: Work) -> None:
+    """Give the case back; if a signal came while the run was going to sleep, wake it again at once (P9)."""
+    try:
+        wants_more = await means().ledger.release(work.number, work.attempt, now=now())
+    except StaleAttempt:
+        return
+    if wants_more:
+        await _wake(work.number)
+
+
+async def wake_who_is_due() -> int:
+    """Every case with somewhere to go, a clock that ran out, or a dead activation; the number woken."""
+    due = await means().ledger.to_wake(now(), limit=AT_ONCE)
+    return sum([await _wake(run.number) for run in due])
+
+
+async def put_runs_right() -> int:
+    """Runs that somebody cancelled, completed or deleted, or whose worker died: as the ledger says; the number mended."""
+    orchestrator = means().orchestrator
+    mended = await orchestrator.put_right()
+    return mended + await orchestrator.check(await means().ledger.runs_to_check(limit=CHECKED))
+
+
+async def _wake(number: str) -> bool:
+    """One case that cannot be woken does not stop the others; the next pulse asks again."""
+    try:
+        return await means().orchestrator.wake(number) in ("woken", "started")
+    except (PrefectAway, UnknownCase) as fault:
+        log.warning("%s was not woken: %s", number, fault)
+        return False
+
+
+async def _seen(case: Case, attempt: int) -> Work:
+    kind = None
+    if case.is_moving:
+        book = await means().ledger.rulebook(case.rulebook)
+        stage = book.process(case.process).next_stage(case)
+        kind = stage.kind if stage else None
+    return Work(case, attempt, case.due(now()), kind)
