@@ -1,7 +1,7 @@
 """What tests need beyond Python packages: a PostgreSQL server and a browser, from Debian, when root may install them.
 
-An ordinary user on a machine without them is not stopped: the tests use the PostgreSQL that comes as a Python package, and
-say which browser tests they leave out.
+An ordinary user on a machine without them is not stopped: the tests use the PostgreSQL that comes as a Python package,
+and say which browser tests they leave out.
 """
 
 # ruff: noqa: S603, S607, T201 -- runs Debian's own commands, and talks to whoever typed make

@@ -8,16 +8,16 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 import requests
+from pydantic import ValidationError
 
 from infra.inspection import open_ledger
-from infra.ledger import Ledger, NoRulebook, Person
+from infra.ledger import Ledger, NoRulebook
 from infra.mistakes import Mistake
 from infra.moment import now
-from rules.case import Complaint
+from infra.portal.intake import FieldFault, Submission
 from rules.rulebook import Rulebook
 
 TIMEOUT = 30
-PERSON = ("name", "phone", "email")
 
 
 class RowFault(Exception):
@@ -49,7 +49,7 @@ class PortalWay:
         try:
             reply = self.http.post(self.url, json=dict(complaint), headers=headers, timeout=TIMEOUT)
         except requests.RequestException as fault:
-            raise Mistake(f"the portal at {self.url} does not answer ({type(fault).__name__}); try again later") from None
+            raise Mistake(f"the portal at {self.url} does not answer ({type(fault).__name__})") from None
         if reply.status_code in (400, 409, 422):
             raise RowFault(_reasons(reply))
         if not reply.ok:
@@ -74,18 +74,14 @@ class LedgerWay:
             raise Mistake(str(fault)) from None
 
     def put(self, complaint: Mapping[str, Any], key: str) -> bool:
-        told = dict(complaint)
-        person = Person(**{name: told.pop(name, "") for name in PERSON})
-        made = Complaint(**self._coded(told))
-        return not self.runner.run(self.ledger.submit(made, person, at=now(), key=key)).repeated
-
-    def _coded(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Codes for what people write in their own words; what the rulebook does not know is named."""
-        find = {"category": self.book.find_category, "district": self.book.find_district}
-        codes = {name: ask(told[name]) for name, ask in find.items() if name in told}
-        if unknown := [name for name, code in codes.items() if code is None]:
-            raise RowFault({name: f"the rulebook does not know '{told[name]}'" for name in unknown})
-        return {**told, **codes}
+        try:
+            told = Submission(**complaint)
+            made = told.complaint(self.book)
+        except ValidationError as fault:
+            raise RowFault({str(e["loc"][0]): e["msg"] for e in fault.errors()}) from None
+        except FieldFault as fault:
+            raise RowFault({fault.field: str(fault)}) from None
+        return not self.runner.run(self.ledger.submit(made, told.person(), at=now(), key=key)).repeated
 
     def close(self) -> None:
         self.runner.run(self.stack.aclose())

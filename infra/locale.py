@@ -7,14 +7,14 @@ read as text when they are first needed, so nothing has to be compiled and nothi
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import dates, numbers
+from babel import dates, lists, numbers
 from babel.messages import extract, mofile, pofile
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -115,6 +115,11 @@ def percent_text(value: float, locale: str) -> str:
     return numbers.format_percent(value, "0.#%", locale=locale)
 
 
+def listed(words: Sequence[str], locale: str) -> str:
+    """``A、B和C``, ``A, B and C``."""
+    return lists.format_list(list(words), locale=locale)
+
+
 def label(names: Mapping[str, str], locale: str) -> str:
     """The name in this language of anything the rulebook names in several."""
     return names.get(language(locale)) or next(iter(names.values()))
@@ -134,7 +139,7 @@ def _lines(text: str) -> Markup:
 
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "moment": moment_text, "day": day_text, "relative": relative_text, "span": span_text,
-    "number": number_text, "percent": percent_text, "label": label,
+    "number": number_text, "percent": percent_text, "label": label, "listed": listed,
 }  # fmt: skip
 
 
@@ -152,6 +157,7 @@ def environment(locale: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         auto_reload=False,
     )
     made.policies["ext.i18n.trimmed"] = True
@@ -179,7 +185,10 @@ def _translated(known: NullTranslations, id: str) -> bool:
 
 def message_ids() -> Iterator[str]:
     """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
-    yield from (*SENTENCES.values(), *FIELD_SENTENCES.values())
+    from infra import wording  # noqa: PLC0415 -- it says its words with this module
+
+    for words in (SENTENCES, FIELD_SENTENCES, wording.TERMS, wording.CLOCKS, wording.FIELDS, wording.SENTENCES):
+        yield from words.values()
     templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]
     strict = {pattern: {"trimmed": "true", "silent": "false"} for pattern, _ in templates}
     for found in extract.extract_from_dir(str(TEMPLATES), templates, options_map=strict):

@@ -24,7 +24,9 @@ CLOSED_BY_US = "Closed"
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "TimedOut")
 PATIENCE = timedelta(seconds=30)
 """How long a run may be pending or running without a lease before it counts as dead (wall time)."""
-TRIES = 4
+TRIES = 6
+AT_ONCE = 8
+"""Calls under way at the same time; one by one where everything is embedded: SQLite has a single write lock (P8)."""
 BATCH = 200
 
 
@@ -39,6 +41,7 @@ class Orchestrator:
         self._ledger = ledger
         basic = httpx.BasicAuth(*auth.split(":", 1)) if auth else None
         self._http = httpx.AsyncClient(base_url=api_url, auth=basic, timeout=30)
+        self._turns = asyncio.Semaphore(1 if ledger.db.is_sqlite else AT_ONCE)
         self._deployments: dict[str, str] = {}
 
     async def wake(self, number: str) -> str:
@@ -138,7 +141,8 @@ class Orchestrator:
             if nth:
                 await asyncio.sleep(0.3 * 2**nth)  # back-off between repeats, not a wait for an event
             try:
-                answer = await self._http.request(method, path, json=body)
+                async with self._turns:
+                    answer = await self._http.request(method, path, json=body)
             except httpx.HTTPError as wrong:
                 fault = f"{type(wrong).__name__} {wrong}"
                 continue

@@ -32,6 +32,13 @@ TERMS = {
 }  # fmt: skip
 """Code -> English label."""
 
+CLOCKS = {
+    "whole_case": "Whole case", "dispatch": "Dispatch", "ruling": "Binding ruling", "claim": "Claim",
+    "contact": "Contact with the citizen", "fix": "Handling", "coordination": "Joint handling",
+    "contribution": "Partner's contribution", "explanation": "Explanation", "rating": "Citizen's answer",
+}  # fmt: skip
+"""Clock -> English label; several are named like the action that stops them."""
+
 FIELDS = {
     "reply": "Reply to the citizen", "department": "Department", "category": "Category", "urgency": "Urgency",
     "partners": "Partner departments", "reason": "Reason", "note": "Note", "plan": "What is planned",
@@ -74,6 +81,12 @@ def term(locale: str, code: str | None) -> str:
     return say(locale, TERMS.get(code or "", code or ""))
 
 
+def clock_name(locale: str, name: str) -> str:
+    """A clock, or the id of one (``fix-2``), in words."""
+    plain = name.rpartition("-")[0] or name
+    return say(locale, CLOCKS.get(plain, plain))
+
+
 def stage_name(book: Rulebook, process: str, stage: str, locale: str) -> str:
     found = book.process(process).stages.get(stage)
     return label(found.label, locale) if found else term(locale, stage or "complaint")
@@ -106,7 +119,7 @@ def sentence(book: Rulebook, process: str, entry: Entry, locale: str) -> str:
         "who": party_name(book, entry.actor, locale), "stage": stage, "lead": lead, "holder": holder,
         "due": moment_text(d["due"], locale) if "due" in d else "", "result": term(locale, d.get("result")),
         "solved": term(locale, d.get("solved")), "satisfied": d.get("satisfied", ""),
-        "rung": term(locale, d.get("rung")), "clock": term(locale, str(d.get("clock", "")).rpartition("-")[0]),
+        "rung": term(locale, d.get("rung")), "clock": clock_name(locale, str(d.get("clock", ""))),
     }  # fmt: skip
     return say(locale, SENTENCES.get(entry.kind, entry.kind), **places)
 

@@ -71,4 +71,3 @@ def line_of(text: str, path: tuple[str | int, ...]) -> int:
             node = node.value[key]
             line = node.start_mark.line + 1
     return line
-

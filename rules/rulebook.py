@@ -25,8 +25,8 @@ from rules.departments import (
 )
 from rules.faults import RulebookFaults
 from rules.process import Process
+from rules.reading import Reading, version_of
 from rules.routing import Places, Route, route, split
-from rules.shelf import Shelf, version_of
 from rules.tables import MEMO_LIMIT, Table
 
 __all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "version_of"]
@@ -202,14 +202,13 @@ def build(files: Mapping[str, str]) -> Rulebook:
     """A rulebook from its texts (relative path -> content). Raises :class:`RulebookFaults` with all faults at once."""
     from rules.check import check  # noqa: PLC0415 -- the check knows the stages, which know the rulebook
 
-    shelf = Shelf(files)
-    districts = shelf.read("districts.yaml", read_districts)
-    departments = shelf.read("departments.yaml", lambda text, file: read_departments(text, file, districts or {}))
-    categories = shelf.read("categories.yaml", read_categories)
-    calendar, processes, tables = shelf.calendar(), shelf.processes(), shelf.tables()
-    if shelf.faults or districts is None or departments is None or categories is None or calendar is None:
-        raise RulebookFaults(shelf.faults)
-    book = Rulebook(version_of(files), processes, departments, categories, districts, calendar, tables)
-    if faults := list(check(book)):
+    reading = Reading(files)
+    districts = reading.read("districts.yaml", read_districts)
+    departments = reading.read("departments.yaml", lambda text, file: read_departments(text, file, districts or {}))
+    categories = reading.read("categories.yaml", read_categories)
+    calendar, processes, tables = reading.calendar(), reading.processes(), reading.tables()
+    parts = processes, departments or {}, categories or {}, districts or {}, calendar or Calendar(), tables
+    book = Rulebook(version_of(files), *parts)
+    if faults := [*reading.faults, *check(book, reading.broken)]:
         raise RulebookFaults(faults)
     return book

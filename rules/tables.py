@@ -70,11 +70,22 @@ class Table:
 
 def read_table(text: str, file: str, *, collect: bool = False) -> Table:
     """A table from CSV. Raises :class:`RulebookFaults` naming every broken cell."""
-    return table_of(_csv_lines(text, file), file, collect=collect)
+    return table_of(csv_lines(text, file), file, collect=collect)
 
 
 def table_of(lines: Lines, file: str, *, collect: bool = False) -> Table:
     """A table from lines of cells, wherever they come from. Raises :class:`RulebookFaults`."""
+    table, faults = examine(lines, file, collect=collect)
+    if faults:
+        raise RulebookFaults(faults)
+    return table
+
+
+def examine(lines: Lines, file: str, *, collect: bool = False) -> tuple[Table, list[Fault]]:
+    """A table and the faults of its cells: with faults it may be looked at, but not asked.
+
+    Raises :class:`RulebookFaults` for what is no table at all.
+    """
     (_, names), *below = [*lines] or [(1, [])]
     if len(below) < 2 or not names or names[0] != "id":
         raise RulebookFaults([Fault(file, 1, "id", _SHORT)])
@@ -83,14 +94,14 @@ def table_of(lines: Lines, file: str, *, collect: bool = False) -> Table:
         raise RulebookFaults(faults)
     rows = [_row(names, cells, number) for number, cells in body]
     columns = [Column.of(n, [row.cells[n] for row in rows]) for n in names if _is_input(n)]
-    if faults := [*_row_faults(rows, columns, file), *([] if collect else _order_faults(rows, columns, file))]:
-        raise RulebookFaults(faults)
     outputs = [name.removeprefix(OUTPUT) for name in names if name.startswith(OUTPUT)]
     ready = decision([row.cells for row in rows], columns, collect=collect)
-    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, ready)
+    faults = [*_row_faults(rows, columns, file), *([] if collect else _order_faults(rows, columns, file))]
+    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, ready), faults
 
 
-def _csv_lines(text: str, file: str) -> Iterator[tuple[int, Sequence[str]]]:
+def csv_lines(text: str, file: str) -> Iterator[tuple[int, Sequence[str]]]:
+    """Lines of a CSV text. Raises :class:`RulebookFaults`."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
     try:
         number = 1

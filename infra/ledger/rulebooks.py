@@ -10,7 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from rules.rulebook import Rulebook, build
+from rules.rulebook import Rulebook, build, version_of
+
+_built: dict[str, Rulebook] = {}
+"""Version -> rulebook. A version never changes and takes half a second to build and check: once per process."""
 
 
 class NoRulebook(Exception):
@@ -18,19 +21,17 @@ class NoRulebook(Exception):
 
 
 class Shelf:
-    """Rulebook versions by their content hash; built once per process."""
+    """Rulebook versions by their content hash."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._built: dict[str, Rulebook] = {}
 
     async def activate(self, files: Mapping[str, str], *, at: datetime) -> Rulebook:
         """Make this the rulebook for new cases. Raises ``RulebookFaults`` for a broken one; then nothing changes."""
-        book = build(files)
+        book = _book(files)
         row = {"version": book.version, "files": dict(files), "activated_at": at}
         async with self._db.write() as connection:
             await connection.execute(self._db.upsert(schema.rulebooks, [row]))
-        self._built[book.version] = book
         return book
 
     async def active(self) -> Rulebook:
@@ -45,17 +46,24 @@ class Shelf:
 
     async def version(self, version: str) -> Rulebook:
         """A version that some case was opened under. Raises :class:`NoRulebook`."""
-        if version in self._built:
-            return self._built[version]
+        if version in _built:
+            return _built[version]
         async with self._db.read() as connection:
             return await self.on(connection, version)
 
     async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
         """The same within a transaction: a second connection could wait for itself when the pool is used up."""
-        if version not in self._built:
+        if version not in _built:
             wanted = sa.select(schema.rulebooks.c.files).where(schema.rulebooks.c.version == version)
             files = await connection.scalar(wanted)
             if files is None:
                 raise NoRulebook(f"rulebook version {version} is not in the ledger")
-            self._built[version] = build(files)
-        return self._built[version]
+            _built[version] = build(files)
+        return _built[version]
+
+
+def _book(files: Mapping[str, str]) -> Rulebook:
+    version = version_of(files)
+    if version not in _built:
+        _built[version] = build(files)
+    return _built[version]

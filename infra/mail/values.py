@@ -12,7 +12,7 @@ from typing import Any
 from infra import access
 from infra.ledger import Letter, Person
 from infra.locale import label
-from infra.wording import category_name, district_name, party_name, stage_name, term
+from infra.wording import category_name, clock_name, district_name, party_name, stage_name, term
 from rules.case import CITIZEN, Answer, Case, Complaint, Entry, Role
 from rules.departments import Department
 from rules.evolve import fold
@@ -21,7 +21,6 @@ from rules.rulebook import Rulebook
 HEAD = ":head"
 _MOMENTS = ("due",)
 _PARTIES = ("holder",)
-_CODES = ("clock", "rung")
 _ROUTED = ("complaint_dispatched", "owner_ruled")
 
 
@@ -61,6 +60,7 @@ def values_for(
         "deadlines": _deadlines(case, letter.assignment, words),
         "rate_by": next((c.due_at for c in case.clocks if c.runs and c.name == "rating"), None),
         "why": _why(case, told, words),
+        "returnable": _returnable(case, book),
         "own": _own(letter, words),
     }
 
@@ -118,8 +118,10 @@ def _parties(letter: Letter, case: Case, person: Person, words: _Words) -> dict[
 
 
 def _person(letter: Letter, book: Rulebook) -> str:
+    """The handler; the head when the letter is for the head, or for an office that only oversees."""
     department = _department(letter, book)
-    return (department.head if letter.to.endswith(HEAD) else department.handler).name
+    oversees = department.office not in (None, "desk")
+    return (department.head if oversees or letter.to.endswith(HEAD) else department.handler).name
 
 
 def _complainant(letter: Letter, case: Case, person: Person) -> dict[str, str] | None:
@@ -191,7 +193,7 @@ def _deadlines(case: Case, assignment: str, words: _Words) -> list[dict[str, Any
     """The running clocks of one assignment and that of the whole case, earliest first."""
     own = [c for c in case.clocks if c.runs and c.assignment in (assignment, None)]
     ordered: list[tuple[datetime, str]] = sorted((c.due_at, c.name) for c in own)
-    return [{"name": words.term(name), "at": at} for at, name in ordered]
+    return [{"name": clock_name(words.locale, name), "at": at} for at, name in ordered]
 
 
 def _why(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, str]:
@@ -202,6 +204,12 @@ def _why(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, str]:
     row = routed.data.get("rows", {}).get("catalogue", "")
     how = "ruled" if routed.kind == "owner_ruled" else "row" if row else "desk"
     return {"how": how, "row": row, "clause": _clause(words.book, row), "reason": routed.data.get("reason", "")}
+
+
+def _returnable(case: Case, book: Rulebook) -> bool:
+    """Whether the present stage lets the lead return the case at all."""
+    stage = book.process(case.process).stages.get(case.stage)
+    return stage is not None and not case.ruled and "return" in stage.actions.get(Role.LEAD, ())
 
 
 def _clause(book: Rulebook, row: str) -> str:
@@ -220,7 +228,7 @@ def _told(data: Mapping[str, Any], words: _Words) -> Iterator[tuple[str, Any]]:
         elif name in _PARTIES:
             yield name, words.office(words.book.department(value)) | {"head": words.book.department(value).head.name}
         else:
-            yield name, words.term(value) if name in _CODES else value
+            yield name, clock_name(words.locale, value) if name == "clock" else value
 
 
 def _last(told: Sequence[Entry], kind: str, field: str) -> str:

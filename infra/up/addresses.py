@@ -26,4 +26,4 @@ def portal_url() -> str:
 
 def sign_in_url(portal: str, who: str = "desk") -> str:
     """A link that signs in once."""
-    return f"{portal}/sign-in/{sign_in_token(who, token())}"
+    return f"{portal}/login/{sign_in_token(who, token())}"

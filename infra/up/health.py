@@ -6,7 +6,9 @@ import socket
 
 import requests
 
-POOL = "complaints"
+from infra.deployments import POOL
+from infra.settings import prefect_auth
+
 TIMEOUT = 1.0
 
 _http = requests.Session()
@@ -32,9 +34,10 @@ def listens(host: str, port: int) -> bool:
 
 def worker_online(api: str, name: str) -> bool:
     """Whether Prefect has heard a heartbeat of that worker lately."""
-    asked = {"workers": {"name": {"any_": [name]}}, "limit": 20}
+    user, _, password = prefect_auth().partition(":")
     try:
-        reply = _http.post(f"{api}/work_pools/{POOL}/workers/filter", json=asked, timeout=TIMEOUT)
+        url, auth = f"{api}/work_pools/{POOL}/workers/filter", (user, password) if user else None
+        reply = _http.post(url, json={"limit": 50}, timeout=TIMEOUT, auth=auth)
         return reply.ok and any(w["name"] == name and w["status"] == "ONLINE" for w in reply.json())
     except (requests.RequestException, ValueError):
         return False

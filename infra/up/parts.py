@@ -6,7 +6,8 @@ import sys
 from functools import partial
 
 from infra.chance import letters
-from infra.up.health import POOL, answers, listens, worker_online
+from infra.deployments import POOL
+from infra.up.health import answers, listens, worker_online
 from infra.up.part import Part
 from infra.up.plan import Plan
 from infra.up.ports import LOCAL
@@ -20,10 +21,6 @@ WORKER_LIMIT = 2
 
 def minsheng(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "infra.cli", *arguments)
-
-
-def deploy_command(pulse: int) -> tuple[str, ...]:
-    return minsheng("deploy", "--pulse-seconds", str(pulse))
 
 
 def prefect_server(plan: Plan) -> Part:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.request import getproxies_environment
 
 from infra.chance import token
+from infra.deployments import server_environment, worker_environment
 from infra.mistakes import Mistake
 from infra.moment import ANCHOR_FILE
 from infra.rulebook_files import read_folder
@@ -71,8 +73,15 @@ class Plan:
             "MINSHENG_MAILBOX_URL": self.mailbox,
             "MINSHENG_PREFECT_UI_URL": settings().prefect_ui_url or self.prefect,
             "PREFECT_API_URL": self.api,
+            "PREFECT_HOME": str(self.folder / "prefect"),
+            "NO_PROXY": ",".join(filter(None, [getproxies_environment().get("no"), LOCAL, "localhost"])),
             ANCHOR_FILE: str(self.moment_file),
         }
+
+    def defaults(self) -> Mapping[str, str]:
+        """What holds for the parts unless the user's own environment says otherwise."""
+        home = self.folder / "prefect"
+        return {**server_environment(home, self.prefect_port), **worker_environment(home, self.api)}
 
 
 def make_plan(wishes: Wishes) -> Plan:

@@ -37,10 +37,11 @@ class Ports:
         raise Mistake(f"no port from {first} on is free")
 
     def _free(self, port: int) -> bool:
-        return all(_can_bind(host, port) for host in self.hosts)
+        return all(can_bind(host, port) for host in self.hosts)
 
 
-def _can_bind(host: str, port: int) -> bool:
+def can_bind(host: str, port: int) -> bool:
+    """Whether we could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,11 +11,12 @@ from collections.abc import Iterator
 from types import FrameType
 
 from infra.demo.play import Demo
+from infra.deployments import deploy
 from infra.moment import run_at
 from infra.settings import settings
 from infra.up.addresses import sign_in_url
 from infra.up.groundwork import prepare
-from infra.up.parts import FAST_PULSE, PULSE, deploy_command, mail_catcher, portal, prefect_server, worker
+from infra.up.parts import FAST_PULSE, PULSE, mail_catcher, portal, prefect_server, worker
 from infra.up.plan import Plan, Wishes, make_plan
 from infra.up.screen import Row, Screen, open_screen
 from infra.up.tree import PartFault, Stopped, Tree
@@ -26,8 +28,7 @@ LOOK = 0.3
 def run(wishes: Wishes) -> int:
     """Bring everything up and stay until somebody stops it; the exit code. ``Mistake`` comes before anything starts."""
     plan = make_plan(wishes)
-    os.environ.update(plan.environment())
-    settings.cache_clear()
+    _tell(plan)
     screen = open_screen()
     tree = Tree(plan.folder / "logs", screen)
     try:
@@ -47,6 +48,14 @@ def run(wishes: Wishes) -> int:
         plan.lock.close()
 
 
+def _tell(plan: Plan) -> None:
+    """Give this process, and with it every part, the environment of the plan."""
+    for name, value in plan.defaults().items():
+        os.environ.setdefault(name, value)
+    os.environ.update(plan.environment())
+    settings.cache_clear()
+
+
 def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
     fast = plan.wishes.speed > 1
     _start(plan, tree, pulse=FAST_PULSE if fast else PULSE)
@@ -58,7 +67,7 @@ def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
         return 0 if closed else 1
     if fast:
         run_at(plan.moment_file, speed=1)
-        tree.errand("deployments", *deploy_command(PULSE))
+        asyncio.run(deploy(plan.api, pulse_seconds=PULSE))
         screen.say("the samples are over; case time goes on from where it is, at normal speed. Ctrl-C stops.")
     _stay(tree)
     return 0
@@ -74,7 +83,7 @@ def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
     tree.spawn(portal(plan))
     for name in list(tree.running):
         tree.wait(name)
-    tree.errand("deployments", *deploy_command(pulse))
+    asyncio.run(deploy(plan.api, pulse_seconds=pulse))
     tree.spawn(worker(plan))
     tree.wait("worker")
 

@@ -56,20 +56,6 @@ class Tree:
                 raise PartFault(_epitaph(one, f"was not healthy after {one.part.patience:.0f} s"))
         self.screen.ready(name)
 
-    def errand(self, name: str, *command: str) -> None:
-        """Run a short command to its end."""
-        self.spawn(Part(name=name, command=command, healthy=lambda: False))
-        one = self.running.pop(name)
-        while one.alive:
-            try:
-                self.pause(LOOK / 2)
-            except Stopped:
-                one.send(signal.SIGKILL)
-                raise
-        if one.process is not None and one.process.returncode:
-            raise PartFault(_epitaph(one, f"failed with code {one.process.returncode}"))
-        self.screen.ready(name)
-
     def look_after(self) -> None:
         """Start again what died. Call it often."""
         for one in self.running.values():

@@ -70,11 +70,18 @@ def test_spans_are_counted_as_the_city_counts_them(start: str, span: str, due: s
         ("2020-01-23 10:00", "1 wd", "2020-02-03 10:00"),
     ],
     ids=[
-        "National Day 2025", "make-up Saturday 11 October 2025", "National Day 2026", "make-up Saturday 10 October 2026",
-        "Sunday after it is free", "Spring Festival 2025", "make-up Saturday before Spring Festival 2026",
-        "make-up Saturday after Spring Festival 2026", "across New Year", "Spring Festival 2020 was prolonged",
+        "National Day 2025",
+        "make-up Saturday 11 October 2025",
+        "National Day 2026",
+        "make-up Saturday 10 October 2026",
+        "Sunday after it is free",
+        "Spring Festival 2025",
+        "make-up Saturday before Spring Festival 2026",
+        "make-up Saturday after Spring Festival 2026",
+        "across New Year",
+        "Spring Festival 2020 was prolonged",
     ],
-)  # fmt: skip
+)
 def test_public_holidays_and_make_up_workdays(start: str, span: str, due: str):
     assert after(start, span) == due
 

@@ -1,4 +1,4 @@
-"""Every decision can be explained: a table says what it means, names the row that fired, and never skips one in silence."""
+"""Every decision can be explained: a table names the row that fired, and never skips one in silence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fired(of: Table, **facts: object) -> str:
 
 
 def test_the_first_row_that_fits_wins():
-    one = table("kind,->out", "red,x", "red,y" if False else "blue,y", ",z")
+    one = table("kind,->out", "red,x", "blue,y", ",z")
     assert [fired(one, kind=kind) for kind in ("red", "blue", "green", None)] == ["a", "b", "c", "c"]
     row = one.first(kind="blue")
     assert row is not None
@@ -83,7 +83,7 @@ def test_words_are_found_anywhere_in_a_text():
     assert {text: fired(words, text=text) for text in wanted} == wanted
 
 
-@pytest.mark.parametrize("cell", ["red,blue", "red、blue", "red，blue", "“red”，“blue”", ' red , blue '])
+@pytest.mark.parametrize("cell", ["red,blue", "red、blue", "red，blue", "“red”，“blue”", " red , blue "])
 def test_a_clerk_may_write_words_as_the_keyboard_gives_them(cell: str):
     one = table("kind,->out", f'"{cell}",x', ",z")
     assert [fired(one, kind=kind) for kind in ("red", "blue", "green")] == ["a", "a", "b"]
@@ -95,8 +95,16 @@ def test_quoted_words_mean_the_same_as_plain_ones():
 
 
 @pytest.mark.parametrize(
-    ("cell", "fits"), [("> 3", [4, 5]), ("[2..4]", [2, 3, 4]), ("<= 2", [1, 2]), ("≤ 2", [1, 2]), ("1,5", [1, 5]), ("＞3", [4, 5])]
-)  # fmt: skip
+    ("cell", "fits"),
+    [
+        ("> 3", [4, 5]),
+        ("＞3", [4, 5]),
+        ("[2..4]", [2, 3, 4]),
+        ("<= 2", [1, 2]),
+        ("≤ 2", [1, 2]),
+        ("1,5", [1, 5]),
+    ],
+)
 def test_numbers_are_compared(cell: str, fits: list[int]):
     one = table("size,->out", f'"{cell}",x', ",z")
     assert [size for size in range(1, 6) if fired(one, size=size) == "a"] == fits
@@ -191,15 +199,17 @@ def test_a_long_text_is_not_kept():
 
 
 codes = some.sampled_from(["noise", "noise/night", "air", "air/dust/road", "water", ""])
+cells = some.lists(some.tuples(codes, some.sampled_from(["", "> 3", "1,2"])), max_size=5, unique=True)
 
 
 @settings(max_examples=100, deadline=None)
-@given(some.lists(some.tuples(codes, some.sampled_from(["", "> 3", "1,2"])), max_size=5, unique=True), codes, some.integers(0, 5))
+@given(cells, codes, some.integers(0, 5))
 def test_a_table_means_what_reading_it_top_down_means(rows: list[tuple[str, str]], category: str, size: int):
     kept = [row for row in rows if row != ("", "")]
     one = table("category/,size,->out", *(f'{cat},"{test}",x' for cat, test in kept), ",,x")
     tests = {"": True, "> 3": size > 3, "1,2": size in (1, 2)}
-    fits = [(not cat or category == cat or category.startswith(cat + "/")) and tests[test] for cat, test in [*kept, ("", "")]]
+    below = f"{category}/"
+    fits = [(not cat or below.startswith(f"{cat}/")) and tests[test] for cat, test in [*kept, ("", "")]]
     assert fired(one, category=category, size=size) == "abcdefgh"[fits.index(True)]
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from rules.calendar import Calendar, read_calendar
 from rules.faults import Fault, RulebookFaults, read_yaml
 from rules.process import Process, read_process
-from rules.tables import OUTPUT, Table, read_table
+from rules.tables import OUTPUT, Table, csv_lines, examine
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def version_of(files: Mapping[str, str]) -> str:
     return digest.hexdigest()[:12]
 
 
-class Shelf:
+class Reading:
     """The texts of a rulebook while they are read; one broken file does not hide the faults of the next."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -61,12 +61,28 @@ class Shelf:
             self.faults.extend(wrong.faults)
             return None
 
+    @property
+    def broken(self) -> set[str]:
+        """Files with faults."""
+        return {fault.file for fault in self.faults}
+
     def calendar(self) -> Calendar | None:
         return self.read("calendar.yaml", _calendar)
 
     def tables(self) -> dict[str, Table]:
-        read = {name: self.read(f"{name}.csv", _table_reader(shape)) for name, shape in TABLES.items()}
+        """Every table that can at least be looked at."""
+        read = {name: self.read(f"{name}.csv", self._reader(shape)) for name, shape in TABLES.items()}
         return {name: table for name, table in read.items() if table is not None}
+
+    def _reader(self, shape: Shape) -> Callable[[str, str], Table]:
+        def reader(text: str, file: str) -> Table:
+            table, faults = examine(csv_lines(text, file), file, collect=shape.collect)
+            self.faults.extend(faults)
+            if missing := list(_columns(table, shape, file)):
+                raise RulebookFaults(missing)
+            return table
+
+        return reader
 
     def processes(self) -> dict[str, Process]:
         """Process by name; ``standard`` has to be among them."""
@@ -86,16 +102,6 @@ def _calendar(text: str, file: str) -> Calendar:
         return read_calendar(read_yaml(text, file) or {})
     except (ValueError, TypeError) as wrong:
         raise RulebookFaults([Fault(file, 1, "", str(wrong))]) from None
-
-
-def _table_reader(shape: Shape) -> Callable[[str, str], Table]:
-    def reader(text: str, file: str) -> Table:
-        table = read_table(text, file, collect=shape.collect)
-        if faults := list(_columns(table, shape, file)):
-            raise RulebookFaults(faults)
-        return table
-
-    return reader
 
 
 def _columns(table: Table, shape: Shape, file: str) -> Iterator[Fault]:

@@ -1,0 +1,113 @@
+"""只闻声不见面: the portal as one application; errors become sentences, and every answer carries its safety headers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from infra.chance import token
+from infra.locale import say
+from infra.moment import now
+from infra.portal import api, citizen, desk, task
+from infra.portal.links import NoSuchLink, SpentLink
+from infra.portal.pages import locale_of, page
+from infra.portal.services import Services
+
+log = logging.getLogger("minsheng.portal")
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # tracking keys and tokens stand in addresses
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+STATIC = Path(__file__).parent / "static"
+API = "/api/"
+
+
+def create_app(services: Services) -> FastAPI:
+    """The portal over ``services``, which it closes when it ends."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    app = FastAPI(
+        title="Minsheng 民声", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, lifespan=life
+    )
+    app.state.services = services
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for part in (api, citizen, task, desk):
+        app.include_router(part.router)
+    _add_errors(app)
+    _add_signs_of_life(app, services)
+    app.middleware("http")(_guard)
+    return app
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Safety headers on everything; an unexpected failure is logged under a number and told without details."""
+    try:
+        answer = await call_next(request)
+    except Exception:
+        incident = token()[:8]
+        log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
+        answer = _trouble(request, 500, f"Something went wrong on our side (incident {incident}). Please try again.")
+    answer.headers.update(HEADERS)
+    if not request.url.path.startswith("/static"):
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _trouble(request: Request, status: int, sentence: str) -> Response:
+    if request.url.path.startswith(API):
+        return JSONResponse({"detail": sentence}, status)
+    return page(request, "trouble", status=status, sentence=sentence)
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(SpentLink)
+    async def spent(request: Request, fault: SpentLink) -> Response:
+        if request.url.path.startswith(API):
+            sentence = say(locale_of(request), "This task has ended; the link is spent.")
+            return JSONResponse({"code": "assignment_ended", "reason": sentence, "detail": sentence}, 410)
+        return task.spent_page(request, fault.opened)
+
+    @app.exception_handler(NoSuchLink)
+    async def unknown(request: Request, _fault: NoSuchLink) -> Response:
+        return _trouble(request, 404, say(locale_of(request), "We do not know this address."))
+
+    @app.exception_handler(desk.NotSignedIn)
+    async def stranger(request: Request, _fault: desk.NotSignedIn) -> HTMLResponse:
+        return page(request, "login", status=401, who="", token="")
+
+    @app.exception_handler(StarletteHTTPException)
+    async def plain(request: Request, fault: HTTPException) -> Response:
+        if request.url.path.startswith(API):
+            return await http_exception_handler(request, fault)
+        sentence = "We do not know this address." if fault.status_code == 404 else str(fault.detail)
+        return _trouble(request, fault.status_code, say(locale_of(request), sentence))
+
+
+def _add_signs_of_life(app: FastAPI, services: Services) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthy() -> dict[str, str]:
+        """200 when the ledger answers."""
+        await services.ledger.counts(now())
+        return {"status": "ok"}
+
+    @app.get("/metrics", include_in_schema=False, response_class=PlainTextResponse)
+    async def metrics() -> str:
+        """Figures in Prometheus' text format."""
+        figures = await services.ledger.counts(now())
+        return "".join(f"# TYPE minsheng_{n} gauge\nminsheng_{n} {v:g}\n" for n, v in figures.items())

@@ -1,0 +1,154 @@
+"""谁主管、谁负责: the desk sees every case, late work first, each linked to its run; a one-time link signs in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from infra import access
+from infra.ledger import CaseFilter, UnknownCase
+from infra.locale import label, say
+from infra.moment import now
+from infra.portal import views
+from infra.portal.links import NoSuchLink
+from infra.portal.pages import locale_of, page, services
+from infra.portal.services import Services
+from infra.wording import category_name, district_name, party_name, stage_name, term
+from rules.case import Role
+from rules.rulebook import Rulebook
+
+router = APIRouter(include_in_schema=False)
+Provided = Depends(services)
+COOKIE = "minsheng_session"
+PER_PAGE = 50
+
+
+class NotSignedIn(Exception):
+    """The page is for the desk; a one-time link from ``minsheng login`` opens it."""
+
+
+def signed_in(request: Request) -> str:
+    """Who is signed in (a dependency). Raises :class:`NotSignedIn`."""
+    try:
+        return access.read_session_token(request.cookies.get(COOKIE, ""))
+    except access.LinkFault as fault:
+        raise NotSignedIn from fault
+
+
+SignedIn = Depends(signed_in)
+
+
+@router.get("/login/{token}", response_class=HTMLResponse)
+async def offer_sign_in(token: str, request: Request) -> Response:
+    """A page with a button: mail scanners may open the link without spending it."""
+    try:
+        who, _ = access.read_sign_in_token(token)
+    except access.LinkFault:
+        return page(request, "login", status=410, who="", token="")
+    return page(request, "login", who=who, token=token)
+
+
+@router.post("/login/{token}", response_class=HTMLResponse)
+async def sign_in(token: str, request: Request, provided: Services = Provided) -> Response:
+    """Spend the link and open a session of twelve hours."""
+    try:
+        who, nonce = access.read_sign_in_token(token)
+    except access.LinkFault:
+        return page(request, "login", status=410, who="", token="")
+    if not await provided.ledger.spend(nonce):
+        return page(request, "login", status=410, who="", token="")
+    answer = RedirectResponse("/desk", 303)
+    secure = provided.settings.portal_url.startswith("https")
+    life = int(access.SESSION_LIFE.total_seconds())
+    answer.set_cookie(COOKIE, access.session_token(who), max_age=life, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+@router.post("/logout")
+async def sign_out() -> Response:
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.get("/desk", response_class=HTMLResponse)
+async def cases(request: Request, provided: Services = Provided, who: str = SignedIn) -> HTMLResponse:
+    """The list, filtered by the query: stage, district, category, department, urgency, number, late, closed."""
+    book, locale, moment, asked = await provided.ledger.active(), locale_of(request), now(), request.query_params
+    names = ("stage", "district", "category", "department", "urgency", "number")
+    chosen = {name: asked.get(name) or None for name in names}
+    wanted = CaseFilter(**chosen, late=bool(asked.get("late")), is_open=not asked.get("closed"))
+    found = await provided.ledger.list_cases(wanted, now=moment, limit=PER_PAGE, after=_mark(asked.get("after")))
+    rows = [
+        {
+            "case": row,
+            "stage": stage_name(book, "standard", row.stage, locale),
+            "category": category_name(book, row.category, locale),
+            "district": district_name(book, row.district, locale),
+            "lead": party_name(book, row.lead, locale),
+            "urgency": term(locale, row.urgency),
+            "result": term(locale, row.result),
+            "late": bool(row.due_at and row.due_at < moment),
+            "run_url": _run_url(provided, row.run_id),
+        }
+        for row in found.rows
+    ]
+    rest = {k: v for k, v in asked.items() if k != "after" and v}
+    after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
+    return page(
+        request, "desk", who=who, rows=rows, chosen=dict(asked), choices=_choices(book, locale), rest=rest, after=after,
+        counts=await provided.ledger.counts(moment),
+    )  # fmt: skip
+
+
+@router.get("/desk/cases/{number}", response_class=HTMLResponse)
+async def one(number: str, request: Request, provided: Services = Provided, who: str = SignedIn) -> HTMLResponse:
+    """Everything about one case: facts, clocks, duties, what happened and why, and every letter."""
+    locale, ledger = locale_of(request), provided.ledger
+    try:
+        entries, case, complaint = await ledger.entries(number), await ledger.case(number), await ledger.complaint(number)
+    except UnknownCase as fault:
+        raise NoSuchLink from fault
+    book, run = await ledger.rulebook(case.rulebook), await ledger.run_of(number)
+    duties = [
+        {"duty": a, "party": party_name(book, a.party, locale), "role": term(locale, a.role), "how": term(locale, a.how)}
+        for a in case.assignments
+    ]
+    own = next(iter(case.open_assignments(Role.DESK)), None)
+    letters = [
+        {"letter": x, "to": party_name(book, x.to, locale), "status": term(locale, x.status)}
+        for x in await ledger.letters(number)
+    ]
+    return page(
+        request, "case", who=who, case=views.facts(case, complaint, book, locale), rulebook=case.rulebook,
+        clocks=views.clocks(case, book, now(), locale), duties=duties, letters=letters,
+        timeline=views.timeline(case, entries, book, locale, public=False), run_url=_run_url(provided, run.run_id),
+        act_url=access.task_url(access.TaskLink(number, own.id, own.party)) if own else "",
+    )  # fmt: skip
+
+
+def _run_url(provided: Services, run_id: str | None) -> str:
+    base = provided.settings.prefect_ui_url
+    return f"{base}/runs/flow-run/{run_id}" if base and run_id else ""
+
+
+def _choices(book: Rulebook, locale: str) -> dict[str, list[tuple[str, str]]]:
+    process = book.process("standard")
+    return {
+        "stage": [(s.name, label(s.label, locale)) for s in process.stages.values()],
+        "district": [(d.code, label(d.name, locale)) for d in book.districts.values()],
+        "category": [(c.code, category_name(book, c.code, locale)) for c in book.categories.values()],
+        "department": [(d.code, label(d.name, locale)) for d in book.departments.values()],
+        "urgency": [(u, say(locale, u.capitalize())) for u in ("urgent", "normal", "complex")],
+    }
+
+
+def _mark(text: str | None) -> tuple[datetime, str] | None:
+    """Where a page begins; a mark that somebody changed counts as the beginning."""
+    at, _, number = (text or "").partition("|")
+    try:
+        return (datetime.fromisoformat(at), number) if at and number else None
+    except ValueError:
+        return None

@@ -1,0 +1,42 @@
+"""What the pages need of the world, and what they do after an answer has left."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from infra.ledger import Ledger, UnknownCase
+from infra.mail.courier import Courier
+from infra.orchestrator import Orchestrator, PrefectAway
+from infra.settings import Settings
+from rules.case import Case
+
+log = logging.getLogger("minsheng.portal")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each for the life of the portal; without an orchestrator or courier the pulse does their work."""
+
+    ledger: Ledger
+    settings: Settings
+    orchestrator: Orchestrator | None = None
+    courier: Courier | None = None
+
+    async def follow_up(self, case: Case) -> None:
+        """After a signal was stored: wake the run if the case moves, and send what was decided.
+
+        Both are hints; the pulse makes good whatever fails here, so a failure is logged and never shown.
+        """
+        if case.is_moving and self.orchestrator is not None:
+            try:
+                await self.orchestrator.wake(case.number)
+            except (PrefectAway, UnknownCase) as fault:
+                log.warning("%s was not woken: %s", case.number, fault)
+        if self.courier is not None:
+            await self.courier.deliver(case.number)
+
+    async def close(self) -> None:
+        if self.orchestrator is not None:
+            await self.orchestrator.close()
+        await self.ledger.close()

@@ -1,0 +1,169 @@
+"""知情权: what a case looks like to its citizen, to a department and to the desk; each sees what is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from infra import access
+from infra.wording import (
+    FIELDS,
+    category_name,
+    district_name,
+    party_name,
+    refusal_text,
+    sentence,
+    stage_name,
+    term,
+)
+from infra.locale import label, say
+from rules.actions import Offer, offers
+from rules.case import CITIZEN, Assignment, Case, Clock, Complaint, Entry, Role
+from rules.fields import Field
+from rules.rulebook import Rulebook
+
+FIVE = ("first_contact", "departmental_fix", "coordination", "explanation", "feedback")
+NOT_FOR_CITIZENS = {"rung_reached"}
+LONG_TEXT = {"reply", "reason", "note", "plan", "contribution", "text", "comment"}
+
+
+def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict[str, Any]:
+    """What everybody who may see the case sees."""
+    return {
+        "number": case.number,
+        "subject": complaint.subject,
+        "description": complaint.description,
+        "category": category_name(book, case.category, locale),
+        "place": " ".join(filter(None, [district_name(book, case.district, locale), complaint.address])),
+        "channel": label(book.channels().get(case.channel, {"zh": case.channel}), locale),
+        "urgency": term(locale, case.urgency),
+        "is_urgent": case.urgency == "urgent",
+        "stage": stage_name(book, case.process, case.stage, locale),
+        "steps": steps(case, book, locale),
+        "lead": party_name(book, case.lead, locale),
+        "partners": [party_name(book, p, locale) for p in case.partners],
+        "result": term(locale, case.result),
+        "is_closed": case.is_closed,
+        "opened_at": case.opened_at,
+        "reply": case.reply,
+        "explanation": case.explanation,
+        "plan": {**case.plan, "owner": party_name(book, case.plan["owner"], locale)} if case.plan else None,
+        "rating": case.rating,
+    }
+
+
+def steps(case: Case, book: Rulebook, locale: str) -> list[dict[str, Any]]:
+    """The stages of the process for a progress bar: passed, present or ahead; those never entered are left out once past."""
+    process = book.process(case.process)
+    shown = [s for s in process.stages.values() if s.name in case.visits or s.name in ("departmental_fix", "feedback")]
+    return [
+        {
+            "name": label(stage.label, locale),
+            "state": "now" if stage.name == case.stage else "done" if stage.name in case.visits else "ahead",
+        }
+        for stage in shown
+    ]
+
+
+def clock(item: Clock, book: Rulebook, now: datetime, locale: str) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "label": term(locale, item.name),
+        "holder": party_name(book, item.holder, locale),
+        "due_at": item.due_at,
+        "late": item.due_at < now and item.holder != CITIZEN,
+        "rung": term(locale, item.rung),
+    }
+
+
+def clocks(case: Case, book: Rulebook, now: datetime, locale: str, *, assignment: str = "") -> list[dict[str, Any]]:
+    """Running clocks, earliest first; for one assignment its own and that of the whole case."""
+    running = [c for c in case.clocks if c.runs and (not assignment or c.assignment in (assignment, None))]
+    return [clock(c, book, now, locale) for c in sorted(running, key=lambda c: c.due_at)]
+
+
+def timeline(
+    case: Case, entries: Sequence[Entry], book: Rulebook, locale: str, *, public: bool
+) -> list[dict[str, Any]]:
+    """What happened, oldest first; the citizen is not shown who was urged inside the city."""
+    told = [e for e in entries if not (public and e.kind in NOT_FOR_CITIZENS)]
+    return [_told(case, e, book, locale, public=public) for e in told]
+
+
+def _told(case: Case, entry: Entry, book: Rulebook, locale: str, *, public: bool) -> dict[str, Any]:
+    d = entry.data
+    quoted = next((str(d[name]) for name in ("reply", "text", "contribution", "comment") if name in d), "")
+    inside = "" if public else str(d.get("reason") or d.get("note") or "")
+    return {
+        "at": entry.at,
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "text": sentence(book, case.process, entry, locale),
+        "quote": quoted or inside,
+        "rows": {} if public else dict(d.get("rows", {})),
+        "told": [] if public else [f"{party_name(book, t['party'], locale)} {t['name']}" for t in d.get("told", ())],
+    }
+
+
+def forms(case: Case, assignment: Assignment, book: Rulebook, now: datetime, locale: str) -> dict[str, Any]:
+    """Forms of the possible actions in the order of the process, and why the others are not possible."""
+    offered = offers(book, case, assignment, now)
+    possible = [o for o in offered if o.refusal is None]
+    return {
+        "forms": [_form(o, case, book, locale) for o in possible],
+        "refused": [
+            {"name": o.action, "label": term(locale, o.action), "reason": refusal_text(o.refusal, book, locale)}
+            for o in offered
+            if o.refusal is not None
+        ],
+    }
+
+
+def _form(offer: Offer, case: Case, book: Rulebook, locale: str) -> dict[str, Any]:
+    fields = [_field(f, case, book, locale) for f in offer.fields]
+    return {"name": offer.action, "label": term(locale, offer.action), "fields": fields}
+
+
+def _field(field: Field, case: Case, book: Rulebook, locale: str) -> dict[str, Any]:
+    codes = tuple(field.choices(book, case)) if field.choices else ()
+    return {
+        "name": field.name,
+        "label": say(locale, FIELDS.get(field.name, field.name)),
+        "type": field.type,
+        "long": field.name in LONG_TEXT,
+        "required": field.required,
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "default": (field.default(book, case) if field.default else None) or "",
+        "choices": [(code, _choice_label(code, field.name, book, locale)) for code in codes],
+    }
+
+
+def _choice_label(code: str, field: str, book: Rulebook, locale: str) -> str:
+    if field in ("department", "partners"):
+        return party_name(book, code, locale)
+    return category_name(book, code, locale) if field == "category" else term(locale, code)
+
+
+def api_field(field: Field, case: Case, book: Rulebook) -> dict[str, Any]:
+    """A field for programs: ``{name, type, required, choices?}``."""
+    shown: dict[str, Any] = {"name": field.name, "type": field.type, "required": field.required}
+    if field.choices:
+        shown["choices"] = list(field.choices(book, case))
+    for name in ("minimum", "maximum"):
+        if (limit := getattr(field, name)) is not None:
+            shown[name] = limit
+    if field.default and (value := field.default(book, case)):
+        shown["default"] = value
+    return shown
+
+
+def api_party(book: Rulebook, code: str | None, locale: str) -> dict[str, str] | None:
+    return {"code": code, "name": party_name(book, code, locale)} if code else None
+
+
+def citizen_url(case: Case) -> str | None:
+    """The citizen's own task link, while the case is open."""
+    own = next(iter(case.open_assignments(Role.CITIZEN)), None)
+    return access.task_url(access.TaskLink(case.number, own.id, own.party)) if own else None

@@ -1,0 +1,50 @@
+"""只闻声不见面: the portal as a process of its own."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from infra.ledger import Ledger
+from infra.mail.courier import Courier
+from infra.mail.smtp import Mailer
+from infra.mistakes import Mistake
+from infra.orchestrator import Orchestrator
+from infra.portal.app import create_app
+from infra.portal.services import Services
+from infra.settings import SettingsFault, prefect_api_url, prefect_auth, settings
+from infra.up.ports import can_bind
+
+GRACE = 3
+"""Seconds for answers that are on their way when the portal is asked to stop."""
+
+
+def serve_portal() -> None:
+    """Listen until SIGTERM or Ctrl-C. Raises :class:`Mistake` when the settings do not fit together."""
+    known = settings()
+    if not known.secret:
+        raise Mistake("MINSHENG_SECRET_KEY is empty; make one with: openssl rand -hex 32")
+    if not can_bind(known.portal_host, known.portal_port):
+        raise Mistake(f"port {known.portal_port} is in use or not allowed; choose another with MINSHENG_PORTAL_PORT")
+    config = uvicorn.Config(
+        create_app(_services()),
+        host=known.portal_host,
+        port=known.portal_port,
+        log_level="warning",
+        access_log=False,  # tracking keys and task links stand in addresses; they do not belong into logs
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+        proxy_headers=True,
+    )
+    uvicorn.Server(config).run()
+
+
+def _services() -> Services:
+    """Without Prefect the portal serves all the same, and the pulse wakes the cases later."""
+    known = settings()
+    ledger = Ledger(known.ledger_url)
+    try:
+        orchestrator = Orchestrator(ledger, prefect_api_url(), auth=prefect_auth())
+    except SettingsFault:
+        orchestrator = None
+    courier = Courier(ledger, Mailer(known.smtp_url), known)
+    return Services(ledger=ledger, settings=known, orchestrator=orchestrator, courier=courier)

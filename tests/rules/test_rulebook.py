@@ -1,0 +1,190 @@
+"""A rulebook is checked as a whole before it can be used: each fault says where it is and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from infra.rulebook_files import read_folder
+from infra.settings import RULEBOOKS
+from rules.case import Complaint
+from rules.faults import RulebookFaults
+from rules.rulebook import Rulebook, build, version_of
+
+QINGDAO = read_folder(RULEBOOKS / "qingdao")
+
+
+def complaint(subject: str = "", **more: object) -> Complaint:
+    return Complaint(**{"channel": "web", "subject": subject, "description": ""} | more)
+
+
+def changed(file: str, old: str, new: str) -> dict[str, str]:
+    """Qingdao's rulebook with one text replaced."""
+    assert old in QINGDAO[file], f"{old!r} is no longer in {file}"
+    return {**QINGDAO, file: QINGDAO[file].replace(old, new, 1)}
+
+
+def faults(files: Mapping[str, str]) -> list[str]:
+    with pytest.raises(RulebookFaults) as raised:
+        build(files)
+    return [str(fault) for fault in raised.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "where", "told"),
+    [
+        ("catalogue.csv", ",street-lights,", ",street-light,", "[lead]", "did you mean street-lights"),
+        ("catalogue.csv", ",ecology@district,", ",ecolgy@district,", "[lead]", "has no 'ecolgy'; add it"),
+        ("catalogue.csv", "urban@district,market@district", "urban@district,markt", "[partners]", "mean market"),
+        ("catalogue.csv", "environment/air/fumes", "environment/air/fume", "[category/]", "did you mean env"),
+        ("catalogue.csv", "-city,,,city-desk", "-city,urban,,city-desk", "[lead]", "has to be a backstop"),
+        ("catalogue.csv", ",city-desk,", ",government@district,", "[lead]", "has to be a backstop"),
+        ("catalogue.csv", "id,category/,", "id,categroy/,", ":1 [categroy/]", "use one of: category/, district"),
+        ("catalogue.csv", "->partners", "->partner", ":1 [->partners]", "this column is missing"),
+        ("deadlines.csv", ",5 wd,", ",5 days,", "[span]", "write for example 30 min"),
+        ("deadlines.csv", "claim,urgent,", "clame,urgent,", "[clock]", "did you mean claim"),
+        ("deadlines.csv", "claim,urgent,", "claim,urgnt,", "[urgency]", "did you mean urgent"),
+        ("deadlines.csv", "claim-urgent,,claim,urgent,30 min,,主动认领\n", "", "", "the urgent clock 'claim' of"),
+        ("deadlines.csv", ",10 wd,3,", ",10 wd,three,", "[times]", "is not a whole number"),
+        ("deadlines.csv", "default,,,,none", "default,standard,,,none", "", "has to be a default"),
+        ("ladder.csv", "handler,yellow_card", "handlr,yellow_card", "[to]", "did you mean handler"),
+        ("ladder.csv", "-10 min", "ten minutes", "[offset]", "write for example"),
+        ("ladder.csv", ",red_card,敷衍", ",,敷衍", "[letter]", "a rung needs"),
+        ("urgency.csv", ",urgent,限时", ",soon,限时", "[urgency]", "did you mean urgent or normal or complex"),
+        ("keywords.csv", "utilities/gas/leak", "utilities/gas/leek", "[category]", "did you mean utilities/gas/leak"),
+        ("callback.csv", ",redo,", ",again,", "[verdict]", "did you mean accepted or redo"),
+        ("callback.csv", '"answered,fixed",no', '"answered,fxied",no', "[answer]", "did you mean fixed"),
+        ("callback.csv", "<= 2", "<= ", "[satisfied]", "cannot be read"),
+        ("departments.yaml", "office: desk", "office: dask", "[office]", "did you mean desk"),
+        ("departments.yaml", ", office: supervision", "", "[office]", "needs exactly one"),
+        ("departments.yaml", "{code: education,", "{code: public-security,", "[code]", "is the code of two"),
+        ("departments.yaml", "handler: 陈建国", "handle: 陈建国", "[city.4.handler]", "Field required"),
+        ("departments.yaml", "  shinan:\n", "  shinam:\n", "[streets.shinam]", "use one of: shinan"),
+        ("districts.yaml", "short: 市南,", "", "[districts.0.short]", "Field required"),
+        ("categories.yaml", 'zh: 生态环境\n    en: "Environment"', "zh: 生态环境", "en]", "Field required"),
+        ("categories.yaml", "    zh: 生态环境", "    zh: [生态环境", "", "is not valid YAML"),
+        ("categories.yaml", "  urban:\n", "  environment:\n", "", "'environment' is there twice"),
+        ("calendar.yaml", "workdays: []", "workdays: [someday]", "", "is not a day such as 2027-02-14"),
+        ("process/standard.yaml", "answered: feedback", "answered: feedbak", "outcomes.answered]", "use one of"),
+        ("process/standard.yaml", "kind: feedback", "kind: fedback", "[stages.feedback.kind]", "Input should be"),
+        ("process/standard.yaml", "name: standard", "name: usual", "[name]", "has to be the name of its file"),
+    ],
+)
+def test_a_fault_is_told_with_its_place_and_its_cure(file: str, old: str, new: str, where: str, told: str):
+    assert any(f.startswith(file) and where in f and told in f for f in faults(changed(file, old, new)))
+
+
+@pytest.mark.parametrize("file", sorted(QINGDAO))
+def test_no_file_may_be_missing(file: str):
+    assert f"{file} is missing from the rulebook" in faults({n: t for n, t in QINGDAO.items() if n != file})
+
+
+@pytest.mark.parametrize("file", sorted(QINGDAO))
+@pytest.mark.parametrize("text", ["", "- a\n- b", "a: [", "\x00", "id,a\n", "{}", "name: x"])
+def test_nonsense_in_any_file_is_a_fault_and_never_a_crash(file: str, text: str):
+    if file == "calendar.yaml" and text in ("", "{}"):
+        pytest.skip("a calendar without a word of its own is the library's")
+    assert all(fault.startswith(file) for fault in faults({**QINGDAO, file: text}))
+
+
+def test_one_broken_file_does_not_hide_the_faults_of_the_next():
+    files = changed("deadlines.csv", ",5 wd,", ",5 days,") | {"categories.yaml": "a: [", "callback.csv": ""}
+    del files["districts.yaml"]
+    broken = {fault.split(":")[0].split(" ")[0] for fault in faults(files)}
+    assert broken == {"deadlines.csv", "categories.yaml", "callback.csv", "districts.yaml"}
+
+
+def test_every_fault_of_a_table_is_told_at_once():
+    files = changed("catalogue.csv", ",street-lights,", ",x,")
+    files["catalogue.csv"] = files["catalogue.csv"].replace(",drainage,", ",y,").replace(",metro,", ",z,")
+    told = faults(files)
+    assert [fault.split("'")[1] for fault in told] == ["x", "y", "z"]
+    assert len({fault.split(" ")[0] for fault in told}) == 3, "each with its own line"
+
+
+def test_a_broken_cell_does_not_hide_a_wrong_department():
+    files = changed("catalogue.csv", "environment/air/fumes", "environment/air;fumes")
+    files["catalogue.csv"] = files["catalogue.csv"].replace(",drainage,", ",y,")
+    told = faults(files)
+    assert ["is not understood" in told[0], "unknown department 'y'" in told[1], len(told)] == [True, True, 2]
+
+
+def test_the_version_is_the_content():
+    assert build(QINGDAO).version == version_of(QINGDAO) == build(dict(reversed(QINGDAO.items()))).version
+    assert len(version_of(QINGDAO)) == 12
+    assert int(version_of(QINGDAO), 16)
+    versions = {version_of({**QINGDAO, name: text + " "}) for name, text in QINGDAO.items()}
+    assert len(versions | {version_of(QINGDAO)}) == len(QINGDAO) + 1
+    assert version_of({"a": "b", "c": ""}) != version_of({"a": "", "c": "b"})
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("environment/noise/construction", "environment/noise/construction"),
+        ("noise/construction", "environment/noise/construction"),
+        (" Environment / Noise / Construction noise ", "environment/noise/construction"),
+        ("生态环境 > 噪声扰民 > 施工噪声", "environment/noise/construction"),
+        ("施工噪声", "environment/noise/construction"),
+        ("noise", "environment/noise"),
+        ("housing", "housing"),
+        ("fees", None),
+        ("no such thing", None),
+        ("", None),
+    ],
+)
+def test_a_category_is_found_by_whatever_names_it_alone(book: Rulebook, text: str, code: str | None):
+    assert book.find_category(text) == code
+
+
+def test_classification_takes_what_was_given_then_the_keywords_then_leaves_it_to_the_desk(book: Rulebook):
+    given = book.classify(complaint("楼下油烟", category="施工噪声"))
+    assert (given.value, given.row) == ("environment/noise/construction", "")
+    found = book.classify(complaint("楼下油烟太大"))
+    assert (found.value, found.row) == ("environment/air/fumes", "fumes")
+    assert book.classify(complaint("楼下油烟", category="不存在的分类")).value == "environment/air/fumes"
+    for nonsense in ("", "asdf qwer", "1234567", "啊啊啊啊", "zzz " * 500, "你好", "'; DROP TABLE cases; --"):
+        assert book.classify(complaint(nonsense)).value is None
+
+
+def test_the_place_is_what_was_given_or_what_the_address_says(book: Rulebook):
+    assert book.locate(complaint(district="崂山区", address="市南区香港中路")) == "laoshan"
+    assert book.locate(complaint(address="市南区香港中路")) == "shinan"
+    assert book.locate(complaint("李沧万达附近占道")) == "licang"
+    assert book.locate(complaint(district="上海", address="不知道")) is None
+
+
+def test_answers_are_the_same_when_asked_again(book: Rulebook):
+    assert book.deadline("standard", "fix", "normal") is book.deadline("standard", "fix", "normal")
+    assert book.route("environment", "shinan") is book.route("environment", "shinan")
+    assert str(book.deadline("standard", "fix", "normal").value) == "5 wd"
+
+
+def test_a_rulebook_is_built_and_asked_quickly():
+    begun = perf_counter()
+    book = build(QINGDAO)
+    assert perf_counter() - begun < 1, "measured 0.04 s"
+    matter = complaint("半夜施工噪声", description="工地每天凌晨打桩" * 10, address="市南区香港中路")
+    begun = perf_counter()
+    for _ in range(10_000):
+        book.route(book.classify(matter).value, book.locate(matter))
+        book.urgency(matter, "environment/noise/construction")
+        book.deadline("standard", "fix", "normal")
+    assert perf_counter() - begun < 3, "measured 0.2 s; the limit allows for a busy machine"
+
+
+def test_a_folder_is_read_without_locks_and_backups(tmp_path: Path):
+    (tmp_path / "process").mkdir()
+    for name in ("a.csv", "process/b.yaml", ".hidden.csv", "~lock.a.csv", "notes.txt"):
+        (tmp_path / name).write_text("\ufefftext\r\n", "utf-8")
+    assert read_folder(tmp_path) == {"a.csv": "text\n", "process/b.yaml": "text\n"}
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes("派单".encode("gb18030"))
+    for folder, told in ((tmp_path, "a.csv is not UTF-8"), (tmp_path / "none", "is not a folder")):
+        with pytest.raises(RulebookFaults, match=told):
+            read_folder(folder)
