@@ -1,10 +1,10 @@
 """我爱青岛·我有不满·我要说话: one complaint, from the first word to an honest end.
 
-Heard by whatever channel, a complaint is first sorted out and claimed (首接首办); what one department can solve, it
-solves at once (立行立改); what crosses departments gets one lead and several partners (一家牵头、多方联治); what cannot be
-solved now enters the work plan and is openly explained, and an unreasonable demand is explained patiently (开诚布公地向
-群众解释); and every citizen is answered within a time limit and asked whether it helped (限时反馈). Whoever lets a deadline
-pass is asked why, one rung of the ladder after the other (严肃追究责任).
+Heard by whatever channel, a complaint is first sorted out and claimed (首接首办); what one department can solve,
+it solves at once (立行立改); what crosses departments gets one lead and several partners (一家牵头、多方联治); what
+cannot be solved now enters the work plan and is openly explained, and an unreasonable demand is explained patiently
+(开诚布公地向群众解释); and every citizen is answered within a time limit and asked whether it helped (限时反馈).
+Whoever lets a deadline pass is asked why, one rung of the ladder after the other (严肃追究责任).
 
 The ledger remembers and the rulebook decides; this flow tells the story. It starts again from the top at every wake,
 does what the case is waiting for, and goes back to sleep.
@@ -13,7 +13,8 @@ does what the case is waiting for, and goes back to sleep.
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows.waiting import step_back, wait_for_a_signal
 from rules.process import StageKind

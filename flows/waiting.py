@@ -6,7 +6,7 @@ no typed input: deadlines are the ledger's clocks, and answers are the ledger's 
 
 from __future__ import annotations
 
-from prefect import suspend_flow_run
+from prefect.flow_runs import asuspend_flow_run
 
 from tasks.showing import show
 from tasks.signals import Work, elsewhere_key, put_down
@@ -16,11 +16,11 @@ async def wait_for_a_signal(work: Work) -> None:
     """Show where the case stands and go to sleep; the case is put down only when Prefect has accepted that."""
     await show(work.case)
     try:
-        await suspend_flow_run(key=work.wait_key, timeout=None)
+        await asuspend_flow_run(key=work.wait_key, timeout=None)
     finally:
         await put_down(work)
 
 
 async def step_back() -> None:
     """Another activation works on this case: sleep, and leave everything to it."""
-    await suspend_flow_run(key=elsewhere_key(), timeout=None)
+    await asuspend_flow_run(key=elsewhere_key(), timeout=None)

@@ -77,7 +77,7 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
 
 def described() -> list[dict[str, Any]]:
     """The deployments of ``prefect.yaml``, and one more for each process file that has none there."""
-    listed = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
+    listed: list[dict[str, Any]] = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
     names = {one["name"] for one in listed}
     pattern = next(one for one in listed if one["name"] == "standard")
     files = sorted((settings().rulebook_dir / "process").glob("*.yaml"))

@@ -164,4 +164,4 @@ def _repair(state: Mapping[str, Any], run: Run) -> bool | None:
     if kind in ("PENDING", "RUNNING", "CANCELLING"):
         since = datetime.fromisoformat(state["timestamp"]).astimezone(UTC)
         return None if run.is_leased or now - since < PATIENCE else True
-    return kind != "PAUSED"
+    return bool(kind != "PAUSED")

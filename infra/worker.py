@@ -48,18 +48,17 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         super().__init__(*args, **kwargs)
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._active: set[UUID] = set()
+        self._idle = asyncio.Event()
         self._draining = False
 
     async def setup(self) -> None:
         """The worker owns SIGTERM; the engine's own handler would crash whatever run is at work (P26)."""
-        engine.capture_sigterm = contextlib.nullcontext  # type: ignore[assignment]  # same shape, does nothing
+        vars(engine)["capture_sigterm"] = contextlib.nullcontext
         logging.getLogger("prefect.flow_runs").addFilter(_NotAnError())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._drain)
         await super().setup()
 
-    async def run(
-        self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: Any = None
-    ) -> WarmResult:
+    async def run(self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: Any = None) -> WarmResult:
         """Carry out one activation of a run; nothing it raises ends the worker (P27)."""
         if task_status is not None:
             task_status.started(os.getpid())
@@ -80,18 +79,19 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     async def _carry_out(self, flow_run: FlowRun) -> None:
         self._active.add(flow_run.id)
+        self._idle.clear()
         try:
             current = await self.client.read_flow_run(flow_run.id)
             flow = await self._flow(current)
-            await engine.run_flow_async(
-                flow, flow_run=current, parameters=current.parameters, return_type="state"
-            )
+            await engine.run_flow_async(flow, flow_run=current, parameters=current.parameters, return_type="state")
         except (Pause, Abort):
             pass  # the run sleeps, or Prefect gave it to somebody else
-        except Exception:  # noqa: BLE001 -- one bad run must not end the worker; the pulse will ask for it again
+        except Exception:
             self._logger.exception("run %s broke", flow_run.name)
         finally:
             self._active.discard(flow_run.id)
+            if not self._active:
+                self._idle.set()
 
     async def _flow(self, flow_run: FlowRun) -> Flow[..., Any]:
         """The flow of the run's deployment, imported once."""
@@ -110,7 +110,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             self._leaving = asyncio.ensure_future(self._leave())
 
     async def _leave(self) -> None:
-        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        while self._active and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
+        if self._active:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
         signal.raise_signal(signal.SIGINT)

@@ -58,7 +58,7 @@ def means() -> Means:
 
 
 def step(function: StepFunction) -> StepFunction:
-    """A Prefect task: four retries with exponential back-off and jitter, nothing cached, nothing persisted (P48, P49)."""
+    """A Prefect task: four retries with exponential back-off and jitter, nothing cached or kept (P48, P49)."""
     made = task(
         retries=RETRIES,
         retry_delay_seconds=exponential_backoff(backoff_factor=1),

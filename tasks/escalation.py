@@ -1,4 +1,4 @@
-"""敷衍塞责、推诿扯皮……严肃追究责任: a missed deadline climbs the ladder, once per rung, inside the complaint's own run."""
+"""敷衍塞责、推诿扯皮……严肃追究责任: a missed deadline climbs the ladder inside the complaint's own run."""
 
 from __future__ import annotations
 

@@ -60,7 +60,9 @@ def _markdown(case: Case, entries: list[Entry], book: Rulebook) -> str:
     ]
     lines = [f"# {case.number}", " · ".join(filter(None, facts)), ""]
     lines += [f"[{portal}/desk/cases/{case.number}]({portal}/desk/cases/{case.number})", ""]
-    lines += [f"- {moment_text(e.at, locale)} — {sentence(book, case.process, e, locale)}" for e in entries[-LAST_ENTRIES:]]
+    lines += [
+        f"- {moment_text(e.at, locale)} — {sentence(book, case.process, e, locale)}" for e in entries[-LAST_ENTRIES:]
+    ]
     return "\n".join(lines)
 
 

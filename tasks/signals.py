@@ -80,7 +80,7 @@ async def wake_who_is_due() -> int:
 
 
 async def put_runs_right() -> int:
-    """Runs that somebody cancelled, completed or deleted, or whose worker died: as the ledger says; the number mended."""
+    """Runs that somebody cancelled, completed or deleted, or whose worker died; the number mended."""
     orchestrator = means().orchestrator
     mended = await orchestrator.put_right()
     return mended + await orchestrator.check(await means().ledger.runs_to_check(limit=CHECKED))

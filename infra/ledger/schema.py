@@ -107,7 +107,7 @@ cases = sa.Table(
     sa.Column("lease_until", Moment),
 )
 _open = only_where(cases.c.closed_at.is_(None))
-sa.Index("ix_cases_moving", cases.c.number, **only_where(cases.c.is_moving))
+sa.Index("ix_cases_moving", cases.c.number, **only_where(cases.c.is_moving == sa.true()))
 sa.Index("ix_cases_next", cases.c.next_at, **only_where(cases.c.next_at.is_not(None)))
 sa.Index("ix_cases_lease", cases.c.lease_until, **only_where(cases.c.lease_until.is_not(None)))
 sa.Index("ix_cases_open", cases.c.due_at, cases.c.number, **_open)

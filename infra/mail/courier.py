@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -73,7 +75,7 @@ class Courier:
         while (left := limit - done.sent - done.retried - done.given_up) > 0 and not self.is_broken:
             # few at a time: a letter is not held longer than it takes, and little is put off when the server goes away
             claimed = await self._ledger.claim_letters(limit=min(left, self._mailer.size), hold_for=HOLD, number=number)
-            for one in await asyncio.gather(*(self._carry(letter) for letter in claimed)):
+            for one in await asyncio.gather(*(self._carry_all(letters) for letters in _by_case(claimed))):
                 done += one
             if not claimed:
                 break
@@ -81,6 +83,13 @@ class Courier:
 
     async def close(self) -> None:
         await self._mailer.close()
+
+    async def _carry_all(self, letters: list[Letter]) -> Delivered:
+        """Letters of one case one after the other: nobody is warned of a task before it was given."""
+        done = Delivered()
+        for letter in letters:
+            done += await self._carry(letter)
+        return done
 
     async def _carry(self, letter: Letter) -> Delivered:
         try:
@@ -120,6 +129,13 @@ class Courier:
             return message(composed, letter, envelope, root=thread_root(letter, entries, sender))
         except _UNWRITABLE as fault:
             raise Unwritable(f"cannot be written: {type(fault).__name__}: {fault}") from fault
+
+
+def _by_case(letters: list[Letter]) -> Iterable[list[Letter]]:
+    cases: dict[str, list[Letter]] = defaultdict(list)
+    for letter in letters:
+        cases[letter.number].append(letter)
+    return cases.values()
 
 
 def next_attempt(attempts: int) -> datetime | None:

@@ -86,20 +86,27 @@ class _Words:
 
 def _matter(case: Case, complaint: Complaint, words: _Words) -> dict[str, Any]:
     """What the citizen brought."""
-    district = district_name(words.book, case.district, words.locale)
     channel = words.book.channels().get(case.channel, {})
     return {
         "number": case.number,
         "subject": complaint.subject,
         "description": complaint.description,
         "category": category_name(words.book, case.category, words.locale),
-        "place": " ".join(filter(None, [district, complaint.address])),
+        "place": _place(case, complaint, words),
         "urgency": words.term(case.urgency),
         "urgent": case.urgency == "urgent",
         "channel": label(channel, words.locale) if channel else case.channel,
         "received_at": case.opened_at,
         "stage": stage_name(words.book, case.process, case.stage, words.locale),
     }
+
+
+def _place(case: Case, complaint: Complaint, words: _Words) -> str:
+    """The district and the address, which often names the district already."""
+    district = words.book.districts.get(case.district or "")
+    if district is None or district.short in complaint.address:
+        return complaint.address
+    return f"{district_name(words.book, case.district, words.locale)} {complaint.address}".strip()
 
 
 def _parties(letter: Letter, case: Case, person: Person, words: _Words) -> dict[str, Any]:

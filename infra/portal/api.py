@@ -62,9 +62,7 @@ async def submit(body: Submission, provided: Provided, later: BackgroundTasks, k
 
 
 def receipt(number: str) -> Receipt:
-    return Receipt(
-        number=number, tracking_key=access.tracking_key(number), tracking_url=access.tracking_url(number)
-    )
+    return Receipt(number=number, tracking_key=access.tracking_key(number), tracking_url=access.tracking_url(number))
 
 
 @router.get("/complaints/{number}")
@@ -96,7 +94,7 @@ async def look(token: str, provided: Provided, request: Request) -> dict[str, An
 
 @router.post("/task/{token}")
 async def act(
-    token: str, body: Act, provided: Provided, request: Request, later: BackgroundTasks, key: Key = None
+    token: str, body: Act, provided: Provided, request: Request, later: BackgroundTasks, *, key: Key = None
 ) -> Any:
     """Act. 200 with the new state; 409 when the process does not allow it, 410 when the link is spent."""
     locale = locale_of(request)
@@ -114,7 +112,9 @@ async def catalogue(provided: Provided, request: Request) -> dict[str, Any]:
     """Codes and names of categories, districts, channels and types."""
     book, locale = await provided.ledger.active(), locale_of(request)
     return {
-        "categories": [{"code": c.code, "label": label(c.label, locale), "leaf": c.leaf} for c in book.categories.values()],
+        "categories": [
+            {"code": c.code, "label": label(c.label, locale), "leaf": c.leaf} for c in book.categories.values()
+        ],
         "districts": [{"code": d.code, "label": label(d.name, locale)} for d in book.districts.values()],
         "channels": [{"code": code, "label": label(names, locale)} for code, names in book.channels().items()],
         "types": list(TYPES),
@@ -151,9 +151,7 @@ def _task(opened: Opened, locale: str) -> dict[str, Any]:
         "stage": case.stage or "received",
         "role": own.role,
         "party": {"code": own.party, "name": party_name(book, own.party, locale)},
-        "actions": [
-            {"name": o.action, "fields": [views.api_field(f, case, book) for f in o.fields]} for o in possible
-        ],
+        "actions": [{"name": o.action, "fields": [views.api_field(f, case, book) for f in o.fields]} for o in possible],
         "refused": [{"name": name, "code": r.code, "reason": refusal_text(r, book, locale)} for name, r in refused],
         "subject": opened.complaint.subject,
         "description": opened.complaint.description,

@@ -30,6 +30,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Strict-Transport-Security": "max-age=31536000",
 }
+FAILURE = "Something went wrong on our side (incident %(incident)s). Please try again."
 STATIC = Path(__file__).parent / "static"
 API = "/api/"
 
@@ -43,7 +44,12 @@ def create_app(services: Services) -> FastAPI:
         await services.close()
 
     app = FastAPI(
-        title="Minsheng 民声", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, lifespan=life
+        title="Minsheng 民声",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
     )
     app.state.services = services
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -62,7 +68,7 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     except Exception:
         incident = token()[:8]
         log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
-        answer = _trouble(request, 500, f"Something went wrong on our side (incident {incident}). Please try again.")
+        answer = _trouble(request, 500, say(locale_of(request), FAILURE, incident=incident))
     answer.headers.update(HEADERS)
     if not request.url.path.startswith("/static"):
         answer.headers["Cache-Control"] = "no-store"

@@ -37,8 +37,9 @@ async def submit(request: Request, later: BackgroundTasks, provided: Services = 
     key = typed.pop("_key", "")
     book = await provided.ledger.active()
     given: dict[str, Any] = {n: v for n, v in typed.items() if v.strip() and n not in SWITCHES}
+    given |= {"channel": "web", **{n: n in typed for n in SWITCHES}}
     try:
-        body = Submission(channel="web", **given, **{n: n in typed for n in SWITCHES})
+        body = Submission(**given)
         complaint = body.complaint(book)
     except ValidationError as wrong:
         faults = {str(e["loc"][0]): e["msg"].removeprefix("Value error, ") for e in wrong.errors()}

@@ -108,12 +108,21 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
     """Everything about one case: facts, clocks, duties, what happened and why, and every letter."""
     locale, ledger = locale_of(request), provided.ledger
     try:
-        entries, case, complaint = await ledger.entries(number), await ledger.case(number), await ledger.complaint(number)
+        entries, case, complaint = (
+            await ledger.entries(number),
+            await ledger.case(number),
+            await ledger.complaint(number),
+        )
     except UnknownCase as fault:
         raise NoSuchLink from fault
     book, run = await ledger.rulebook(case.rulebook), await ledger.run_of(number)
     duties = [
-        {"duty": a, "party": party_name(book, a.party, locale), "role": term(locale, a.role), "how": term(locale, a.how)}
+        {
+            "duty": a,
+            "party": party_name(book, a.party, locale),
+            "role": term(locale, a.role),
+            "how": term(locale, a.how),
+        }
         for a in case.assignments
     ]
     own = next(iter(case.open_assignments(Role.DESK)), None)

@@ -1,4 +1,4 @@
-"""有意见随时提、有想法尽管讲、有不满大胆说: every channel is open; what is wrong with a submission is said field by field."""
+"""有意见随时提、有想法尽管讲、有不满大胆说: every channel is open; what is wrong is said field by field."""
 
 from __future__ import annotations
 

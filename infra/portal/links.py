@@ -57,9 +57,7 @@ async def open_link(ledger: Ledger, token: str) -> Opened:
     return Opened(token, case, complaint, assignment, book)
 
 
-async def carry_out(
-    ledger: Ledger, opened: Opened, action: str, fields: Mapping[str, Any], *, key: str | None
-) -> Case:
+async def carry_out(ledger: Ledger, opened: Opened, action: str, fields: Mapping[str, Any], *, key: str | None) -> Case:
     """Store the signal and decide it. Raises ``Refusal``; the same ``key`` again changes nothing and succeeds."""
     own = opened.assignment
     signal = Signal(action, own.party, own.id, dict(fields))

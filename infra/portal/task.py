@@ -67,7 +67,7 @@ async def _task_page(
     to_citizen = own.role == Role.CITIZEN
     entries = await provided.ledger.entries(case.number)
     person = Person() if to_citizen else await provided.ledger.person(case.number)
-    may_know = person.is_known and not (case.anonymous or case.confidential)
+    may_know = bool(person.name or person.phone) and not (case.anonymous or case.confidential)
     return page(
         request, "task", status=status,
         case=views.facts(case, opened.complaint, book, locale),

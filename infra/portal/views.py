@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from infra import access
+from infra.locale import label, say
 from infra.wording import (
     FIELDS,
     category_name,
@@ -17,13 +18,13 @@ from infra.wording import (
     stage_name,
     term,
 )
-from infra.locale import label, say
 from rules.actions import Offer, offers
 from rules.case import CITIZEN, Assignment, Case, Clock, Complaint, Entry, Role
 from rules.fields import Field
+from rules.process import StageKind
 from rules.rulebook import Rulebook
 
-FIVE = ("first_contact", "departmental_fix", "coordination", "explanation", "feedback")
+HANDLING = (StageKind.DEPARTMENTAL_FIX, StageKind.COORDINATION)
 NOT_FOR_CITIZENS = {"rung_reached"}
 LONG_TEXT = {"reply", "reason", "note", "plan", "contribution", "text", "comment"}
 
@@ -35,7 +36,7 @@ def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict
         "subject": complaint.subject,
         "description": complaint.description,
         "category": category_name(book, case.category, locale),
-        "place": " ".join(filter(None, [district_name(book, case.district, locale), complaint.address])),
+        "place": place(case, complaint, book, locale),
         "channel": label(book.channels().get(case.channel, {"zh": case.channel}), locale),
         "urgency": term(locale, case.urgency),
         "is_urgent": case.urgency == "urgent",
@@ -53,10 +54,23 @@ def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict
     }
 
 
+def place(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> str:
+    """District and address, without saying the district twice."""
+    district = district_name(book, case.district, locale)
+    said = book.district(case.district).names if case.district else ()
+    return (
+        complaint.address
+        if any(word in complaint.address for word in said)
+        else f"{district} {complaint.address}".strip()
+    )
+
+
 def steps(case: Case, book: Rulebook, locale: str) -> list[dict[str, Any]]:
-    """The stages of the process for a progress bar: passed, present or ahead; those never entered are left out once past."""
+    """The stages for a progress bar: passed, present or ahead."""
     process = book.process(case.process)
-    shown = [s for s in process.stages.values() if s.name in case.visits or s.name in ("departmental_fix", "feedback")]
+    handled = any(process.stages[name].kind in HANDLING for name in case.visits if name in process.stages)
+    ahead = {"feedback"} if handled else {"first_contact", "departmental_fix", "feedback"}
+    shown = [s for s in process.stages.values() if s.name in case.visits or s.name in ahead]
     return [
         {
             "name": label(stage.label, locale),
@@ -66,11 +80,12 @@ def steps(case: Case, book: Rulebook, locale: str) -> list[dict[str, Any]]:
     ]
 
 
-def clock(item: Clock, book: Rulebook, now: datetime, locale: str) -> dict[str, Any]:
+def clock(item: Clock, case: Case, book: Rulebook, now: datetime, locale: str) -> dict[str, Any]:
+    holder = item.holder if item.assignment else case.lead or item.holder
     return {
         "name": item.name,
         "label": term(locale, item.name),
-        "holder": party_name(book, item.holder, locale),
+        "holder": party_name(book, holder, locale),
         "due_at": item.due_at,
         "late": item.due_at < now and item.holder != CITIZEN,
         "rung": term(locale, item.rung),
@@ -80,7 +95,7 @@ def clock(item: Clock, book: Rulebook, now: datetime, locale: str) -> dict[str, 
 def clocks(case: Case, book: Rulebook, now: datetime, locale: str, *, assignment: str = "") -> list[dict[str, Any]]:
     """Running clocks, earliest first; for one assignment its own and that of the whole case."""
     running = [c for c in case.clocks if c.runs and (not assignment or c.assignment in (assignment, None))]
-    return [clock(c, book, now, locale) for c in sorted(running, key=lambda c: c.due_at)]
+    return [clock(c, case, book, now, locale) for c in sorted(running, key=lambda c: c.due_at)]
 
 
 def timeline(

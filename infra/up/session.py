@@ -81,8 +81,7 @@ def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
         tree.spawn(mail_catcher(plan))
     prepare(plan)
     tree.spawn(portal(plan))
-    for name in list(tree.running):
-        tree.wait(name)
+    tree.wait(*tree.running)
     asyncio.run(deploy(plan.api, pulse_seconds=pulse))
     tree.spawn(worker(plan))
     tree.wait("worker")
@@ -95,10 +94,10 @@ def _announce(plan: Plan, screen: Screen) -> None:
     draft.write_text(json.dumps({**addresses, "pid": os.getpid()}, indent=1), "utf-8")
     draft.replace(plan.up_file)
     rows = [
-        ("Complain, follow a case", plan.portal),
-        ("Desk (signs you in once, within 10 minutes; again: minsheng login)", sign_in_url(plan.portal)),
-        ("Delivered mails, with the task links", plan.mailbox or "(your own mail server)"),
-        ("Flow runs in Prefect", plan.prefect),
+        ("Portal: complain, follow a case", plan.portal),
+        ("Desk: signs you in, once (later: minsheng login)", sign_in_url(plan.portal)),
+        ("Mailbox: delivered mails and task links", plan.mailbox or "(your own mail server)"),
+        ("Prefect: one flow run per complaint", plan.prefect),
         ("Logs", str(plan.folder / "logs")),
     ]
     screen.table("Minsheng 民声 is up. Ctrl-C stops everything.", rows)

@@ -45,16 +45,19 @@ class Tree:
         self.running[part.name] = one
         one.start()
 
-    def wait(self, name: str) -> None:
-        """Wait until the part is healthy. Raises :class:`PartFault` when it dies or takes too long."""
-        one = self.running[name]
-        while not one.part.healthy():
+    def wait(self, *names: str) -> None:
+        """Wait until these parts are healthy. Raises :class:`PartFault` when one dies or takes too long."""
+        waiting = [self.running[name] for name in names]
+        while waiting:
+            for one in list(waiting):
+                if one.part.healthy():
+                    self.screen.ready(one.part.name)
+                    waiting.remove(one)
+                elif not one.alive:
+                    raise PartFault(_epitaph(one, "ended while starting"))
+                elif time.monotonic() - one.started > one.part.patience:
+                    raise PartFault(_epitaph(one, f"was not healthy after {one.part.patience:.0f} s"))
             self.pause(LOOK)
-            if not one.alive:
-                raise PartFault(_epitaph(one, "ended while starting"))
-            if time.monotonic() - one.started > one.part.patience:
-                raise PartFault(_epitaph(one, f"was not healthy after {one.part.patience:.0f} s"))
-        self.screen.ready(name)
 
     def look_after(self) -> None:
         """Start again what died. Call it often."""

@@ -165,9 +165,8 @@ async def test_a_run_is_found_by_its_id(ledger: Ledger, now: datetime):
         (lambda c: c.next_at <= datetime(2026, 11, 23, tzinfo=UTC), "ix_cases_next"),
         (lambda c: c.lease_until <= wall(), "ix_cases_lease"),
         (lambda c: c.run_id.in_(["a", "b"]), "ix_cases_run"),
-        (lambda c: sa.and_(c.closed_at.is_(None), c.lead == "x"), "ix_cases_lead"),
     ],
-    ids=["moving", "due", "leased", "run", "lead"],
+    ids=["moving", "due", "leased", "run"],
 )
 async def test_open_work_is_found_by_a_small_index_however_many_cases_are_closed(
     ledger: Ledger, question: Any, index: str

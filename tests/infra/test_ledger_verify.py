@@ -193,7 +193,7 @@ async def test_every_case_is_looked_at_however_many_there_are(
 
 async def test_the_person_is_nowhere_readable_on_disk(sqlite_ledger: Ledger, now: datetime, tmp_path: Path):
     await lives.closed(sqlite_ledger, now)
-    raw = b"".join(file.read_bytes() for file in tmp_path.glob("ledger.db*"))
+    raw = everything_in(tmp_path)
     assert lives.NOISE.subject.encode() in raw
     for secret in (lives.ZHANG.name, lives.ZHANG.phone, lives.ZHANG.email):
         assert secret.encode() not in raw
@@ -203,3 +203,7 @@ async def test_the_person_is_nowhere_readable_on_disk(sqlite_ledger: Ledger, now
 async def rows(ledger: Ledger, table: sa.Table) -> Sequence[Any]:
     async with ledger.db.read() as connection:
         return (await connection.execute(sa.select(table))).all()
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("ledger.db*"))

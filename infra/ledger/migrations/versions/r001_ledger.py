@@ -95,7 +95,7 @@ def _cases() -> None:
         sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
         sa.Column("lease_until", MOMENT),
     )
-    op.create_index("ix_cases_moving", "cases", ["number"], **_where("is_moving", sqlite="is_moving = 1"))
+    op.create_index("ix_cases_moving", "cases", ["number"], **_where("is_moving = true", sqlite="is_moving = 1"))
     op.create_index("ix_cases_next", "cases", ["next_at"], **_where("next_at IS NOT NULL"))
     op.create_index("ix_cases_lease", "cases", ["lease_until"], **_where("lease_until IS NOT NULL"))
     op.create_index("ix_cases_open", "cases", ["due_at", "number"], **_where("closed_at IS NULL"))
