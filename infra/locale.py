@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import dates, lists, numbers
+from babel import Locale, dates, lists, numbers
 from babel.messages import extract, mofile, pofile
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -84,7 +84,7 @@ def moment_text(value: Moment, locale: str, style: str = "moment") -> str:
     Styles: ``moment``, ``day``, ``short`` (without the year), ``time``.
     """
     local = _aware(value).astimezone(CITY_ZONE)
-    return dates.format_datetime(local, _PATTERNS[language(locale)][style], locale=locale)
+    return dates.format_datetime(local, _PATTERNS[language(locale)][style], locale=_known(locale))
 
 
 def day_text(value: date | Moment, locale: str) -> str:
@@ -93,36 +93,42 @@ def day_text(value: date | Moment, locale: str) -> str:
         value = date.fromisoformat(value)
     if isinstance(value, datetime | str):
         return moment_text(value, locale, "day")
-    return dates.format_date(value, _PATTERNS[language(locale)]["day"], locale=locale)
+    return dates.format_date(value, _PATTERNS[language(locale)]["day"], locale=_known(locale))
 
 
 def relative_text(value: Moment, locale: str, *, to: Moment) -> str:
     """How far ``value`` lies from ``to``: ``3天前``, ``in 2 hours``."""
-    return dates.format_timedelta(_aware(value) - _aware(to), add_direction=True, locale=locale)
+    return dates.format_timedelta(_aware(value) - _aware(to), add_direction=True, locale=_known(locale))
 
 
 def span_text(value: timedelta, locale: str) -> str:
     """A length of time in its largest unit: ``3天``, ``2 hours``."""
-    return dates.format_timedelta(value, locale=locale)
+    return dates.format_timedelta(value, locale=_known(locale))
 
 
 def number_text(value: float, locale: str) -> str:
-    return numbers.format_decimal(value, locale=locale)
+    return numbers.format_decimal(value, locale=_known(locale))
 
 
 def percent_text(value: float, locale: str) -> str:
     """A share between 0 and 1, to a tenth of a per cent."""
-    return numbers.format_percent(value, "0.#%", locale=locale)
+    return numbers.format_percent(value, "0.#%", locale=_known(locale))
 
 
 def listed(words: Sequence[str], locale: str) -> str:
     """``A、B和C``, ``A, B and C``."""
-    return lists.format_list(list(words), locale=locale)
+    return lists.format_list(list(words), locale=_known(locale))
 
 
 def label(names: Mapping[str, str], locale: str) -> str:
     """The name in this language of anything the rulebook names in several."""
     return names.get(language(locale)) or next(iter(names.values()))
+
+
+@lru_cache
+def _known(locale: str) -> Locale:
+    """Babel's own record; given only a name it would search its folder each time."""
+    return Locale.parse(locale)
 
 
 def _aware(value: Moment) -> datetime:

@@ -107,7 +107,8 @@ def category_name(book: Rulebook, code: str | None, locale: str) -> str:
 
 
 def district_name(book: Rulebook, code: str | None, locale: str) -> str:
-    return label(book.districts[code].name, locale) if code in book.districts else ""
+    found = book.districts.get(code or "")
+    return label(found.name, locale) if found else ""
 
 
 def sentence(book: Rulebook, process: str, entry: Entry, locale: str) -> str:

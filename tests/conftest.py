@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,12 +27,10 @@ from infra.rulebook_files import read_folder  # noqa: E402
 from infra.settings import ROOT, Settings  # noqa: E402
 from rules.rulebook import Rulebook, build  # noqa: E402
 from tests import postgres  # noqa: E402
+from tests.lives import NOW  # noqa: E402
 
 Settings.model_config["env_file"] = None
 T = TypeVar("T")
-
-NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-"""Monday, ten in the morning in Qingdao: inside office hours, far from any holiday."""
 
 
 def pytest_unconfigure() -> None:

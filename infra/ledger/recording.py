@@ -1,7 +1,7 @@
 """One commit of the database per step: read the entries, ask the rules, append, project, queue the letters.
 
 What a step costs, whatever the size of the ledger: ``record`` reads 2 times (case row, entries; 3 times with a key or
-at the first step) and writes 3 to 8 times (entries, case row, always; signal, assignments, clocks set, clocks stopped,
+at the first step) and writes 2 to 8 times (entries, case row, always; signal, assignments, clocks set, clocks stopped,
 promise, letters, each only when there are any), each with one statement for all its rows.
 """
 

@@ -29,6 +29,8 @@ BREAK = timedelta(seconds=15)
 """After a failed connection nobody knocks again for this long (wall time)."""
 FIRST_RETRY, LONGEST_RETRY = 15.0, 900.0
 """Seconds; the pause doubles from the first to the longest."""
+BRISK_RETRY, BRISK_ATTEMPTS = 60.0, 60
+"""While nobody answers at all, the first hour's pauses are shorter: a letter follows within a minute of the return."""
 GIVE_UP_AFTER = timedelta(days=5)
 ATTEMPTS = int(GIVE_UP_AFTER.total_seconds() / LONGEST_RETRY)
 """So many attempts fill :data:`GIVE_UP_AFTER`."""
@@ -101,15 +103,15 @@ class Courier:
         except TryLater as fault:
             if isinstance(fault, Unreachable):
                 self._broken_until = wall() + BREAK
-            return await self._put_off(letter, str(fault))
+            return await self._put_off(letter, fault)
         self._broken_until = None
         await self._ledger.letter_sent(letter.id)
         return Delivered(sent=1)
 
-    async def _put_off(self, letter: Letter, why: str) -> Delivered:
-        retry_at = next_attempt(letter.attempts)
-        log.info("letter %s of %s waits until %s: %s", letter.letter, letter.number, retry_at, why)
-        await self._ledger.letter_failed(letter.id, why, retry_at=retry_at)
+    async def _put_off(self, letter: Letter, fault: TryLater) -> Delivered:
+        retry_at = next_attempt(letter.attempts, away=isinstance(fault, Unreachable))
+        log.info("letter %s of %s waits until %s: %s", letter.letter, letter.number, retry_at, fault)
+        await self._ledger.letter_failed(letter.id, str(fault), retry_at=retry_at)
         return Delivered(retried=1) if retry_at else Delivered(given_up=1)
 
     async def _write(self, letter: Letter) -> EmailMessage:
@@ -138,9 +140,13 @@ def _by_case(letters: list[Letter]) -> Iterable[list[Letter]]:
     return cases.values()
 
 
-def next_attempt(attempts: int) -> datetime | None:
-    """When a letter goes again after so many attempts, in wall time; ``None`` when it has been tried long enough."""
+def next_attempt(attempts: int, *, away: bool = False) -> datetime | None:
+    """When a letter goes again after so many attempts, in wall time; ``None`` when it has been tried long enough.
+
+    ``away``: the server did not answer at all.
+    """
     if attempts >= ATTEMPTS:
         return None
-    seconds = min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LONGEST_RETRY)
+    longest = BRISK_RETRY if away and attempts < BRISK_ATTEMPTS else LONGEST_RETRY
+    seconds = min(FIRST_RETRY * 2 ** min(attempts - 1, 10), longest)
     return wall() + timedelta(seconds=jitter(seconds))

@@ -116,8 +116,8 @@ def read(id: int, content: bytes, received_at: datetime | None = None) -> Caught
     headers = {name: value for name, value in _headers(mail) if name not in envelope}
     return Caught(
         id=id,
-        sender=str(mail.get(_ENVELOPE_FROM, "")),
-        to=tuple(filter(None, str(mail.get(_ENVELOPE_TO, "")).split(", "))),
+        sender=_one_line(str(mail.get(_ENVELOPE_FROM, ""))),
+        to=tuple(filter(None, _one_line(str(mail.get(_ENVELOPE_TO, ""))).split(", "))),
         name=parseaddr(headers.get("To", ""))[0],
         subject=headers.get("Subject", ""),
         date=_date(mail) or received_at or wall(),
@@ -144,10 +144,11 @@ def _date(mail: EmailMessage) -> datetime | None:
 def _body(mail: EmailMessage, kind: str) -> str:
     try:
         part = mail.get_body((kind,))
-        return str(part.get_content()) if part is not None else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
     except (LookupError, UnicodeError, MessageError) as fault:
         return f"({fault})"
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Without line breaks, and readable: headers in bare UTF-8 arrive as escaped bytes."""
+    return " ".join(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())

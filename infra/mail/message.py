@@ -27,10 +27,10 @@ class Envelope:
 def message(composed: Composed, letter: Letter, envelope: Envelope, *, root: str = "") -> EmailMessage:
     """The mail; ``root`` is the id of the thread's first mail. Raises :class:`ValueError` for an impossible address."""
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = Address("民声 Minsheng", addr_spec=_bare(envelope.sender))
-    mail["To"] = Address(envelope.to_name, addr_spec=_bare(envelope.to))
+    mail["From"] = _address(envelope.sender, "民声 Minsheng")
+    mail["To"] = _address(envelope.to, envelope.to_name)
     if envelope.reply_to:
-        mail["Reply-To"] = Address(addr_spec=_bare(envelope.reply_to))
+        mail["Reply-To"] = _address(envelope.reply_to)
     mail["Subject"] = composed.subject
     mail["Date"] = wall()
     mail["Message-ID"] = own = message_id(letter.key, envelope.sender)
@@ -59,9 +59,9 @@ def thread_root(letter: Letter, entries: Sequence[Entry], sender: str) -> str:
     return ""
 
 
-def _bare(address: str) -> str:
+def _address(address: str, name: str = "") -> Address:
     """An address that can stand in an envelope; a citizen may have typed anything."""
-    local, at, domain = address.strip().rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or c in '<>,;:\\"' for c in address.strip()):
+    local, _, domain = address.strip().rpartition("@")
+    if not (local and domain) or any(c.isspace() or c in '<>,;:\\"@' for c in f"{local}{domain}"):
         raise ValueError(f"'{address[:80]}' is not a mail address")
-    return address.strip()
+    return Address(name, username=local, domain=domain)  # parts, because a whole one may not be in Chinese letters

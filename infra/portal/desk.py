@@ -90,7 +90,7 @@ async def cases(request: Request, provided: Services = Provided, who: str = Sign
             "lead": party_name(book, row.lead, locale),
             "urgency": term(locale, row.urgency),
             "result": term(locale, row.result),
-            "late": bool(row.due_at and row.due_at < moment),
+            "late": row.is_late(moment),
             "run_url": _run_url(provided, row.run_id),
         }
         for row in found.rows

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from infra.ledger import Letter, Person, UnknownCase
 from infra.moment import wall
@@ -19,11 +20,12 @@ from rules.rulebook import Rulebook, build
 MONDAY = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 """09:30 in Qingdao."""
 NUMBER = "QD261123-7K3M9QX4"
+CONTACT = "赵科长 0532-55550016"
 CITIZEN_MAIL = "citizen@mail.example"
 FUMES = Complaint(
     channel="web",
     subject="楼下烧烤店油烟直接排到居民窗口",
-    description="香港中路 12 号楼下的烧烤店每天晚上六点到凌晨一点营业。\n油烟管道正对三楼窗户,老人和孩子都在咳嗽,已经和店家说过三次,没有用。",
+    description="楼下的烧烤店每天晚上六点到凌晨一点营业。\n油烟管道正对三楼窗户，老人孩子都在咳嗽，和店家说过三次，没有用。",
     category="environment/air/fumes",
     district="shinan",
     address="香港中路 12 号(示例)",
@@ -91,7 +93,7 @@ class FakeOutbox:
             for nth, written in enumerate(entry.data.get("letters", ())):
                 self._queue(number, len(self._entries[number]), nth, written, entry.at)
 
-    def _queue(self, number: str, seq: int, nth: int, written: dict, at: datetime) -> None:
+    def _queue(self, number: str, seq: int, nth: int, written: Mapping[str, Any], at: datetime) -> None:
         own = {k: v for k, v in written.items() if k not in ("letter", "to", "assignment")}
         id = len(self.rows) + 1
         self.due[id] = wall()
@@ -119,7 +121,8 @@ class FakeOutbox:
 
     async def claim_letters(self, *, limit: int, hold_for: timedelta, number: str | None = None) -> list[Letter]:
         now = wall()
-        ready = [i for i, at in self.due.items() if at is not None and at <= now and number in (None, self.rows[i].number)]
+        due = [id for id, at in self.due.items() if at is not None and at <= now]
+        ready = [id for id in due if number in (None, self.rows[id].number)]
         for id in ready[:limit]:
             self.rows[id] = replace(self.rows[id], attempts=self.rows[id].attempts + 1)
             self.due[id] = now + hold_for
@@ -162,7 +165,7 @@ def _three_rounds(outbox: FakeOutbox, number: str) -> None:
     for nth in (1, 2, 3):
         outbox.act("fix", f"lead-{nth}", number, reply="已经清运。")
         outbox.act("rate", "citizen-1", number, solved="no", satisfied=1, comment="还是一样,没有人来。")
-    outbox.act("explain", "lead-4", number, text="我们核对了三次清运记录和现场照片,今后每天两次,照片每天公开。", contact="赵科长 0532-55550016")
+    outbox.act("explain", "lead-4", number, text="我们核对了清运记录，今后每天两次，照片公开。", contact=CONTACT)
     outbox.wait(timedelta(days=8), number)
 
 
@@ -181,15 +184,16 @@ def _planned(outbox: FakeOutbox, number: str) -> None:
     outbox.open(GARBAGE, Person(email=CITIZEN_MAIL), number)
     plan = {"reason": "现有中转站已满负荷。", "plan": "新建一座垃圾中转站", "promised_on": "2027-06-30"}
     outbox.act("cannot_fix_now", "lead-1", number, **plan)
-    outbox.act("explain", "lead-2", number, text="中转站的用地已经批准,明年六月建成。在此之前每天加开一班清运。", contact="赵科长 0532-55550016")
+    text = "中转站的用地已经批准，明年六月建成。在此之前每天加开一班清运。"
+    outbox.act("explain", "lead-2", number, text=text, contact=CONTACT)
     outbox.act("contest", "citizen-1", number, reason="半年太久,隔壁小区的中转站有空余。")
     outbox.act("answer", "desk-1", number, reply="已协调隔壁小区中转站从下周起分担。")
     outbox.act("rate", "citizen-1", number, solved="partly", satisfied=4)
 
 
 def _unclear_and_withdrawn(outbox: FakeOutbox, number: str) -> None:
-    unclear = Complaint(channel="hotline", subject="楼下那个东西晚上一直响", description="不知道是什么,一直响。", anonymous=True)
-    outbox.open(unclear, number=number)
+    unclear = Complaint(channel="hotline", subject="楼下那个东西晚上一直响", description="不知道是什么。")
+    outbox.open(replace(unclear, anonymous=True), number=number)
     outbox.act("dispatch", "desk-1", number, department="shinan-ecology", category="environment/noise/neighbourhood")
     outbox.act("withdraw", "citizen-1", number, reason="不响了")
 
@@ -198,5 +202,5 @@ def _refused(outbox: FakeOutbox, number: str) -> None:
     outbox.open(replace(GARBAGE, confidential=True), number=number)
     outbox.act("refuse", "lead-1", number, reason="垃圾桶的位置经业主大会表决确定,我们无权改动。")
     text = "位置是业主大会三分之二以上同意定下的。您可以在下次大会上提出动议,街道会派人到场说明。"
-    outbox.act("explain", "lead-2", number, text=text, contact="赵科长 0532-55550016")
+    outbox.act("explain", "lead-2", number, text=text, contact=CONTACT)
     outbox.act("rate", "citizen-1", number, solved="no", satisfied=2)

@@ -26,6 +26,7 @@ class MailServer:
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
     connections: int = 0
     answers: dict[str, str] = field(default_factory=dict)
     on_data: str = ""
@@ -37,9 +38,6 @@ class MailServer:
     @property
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
-
-    def to(self) -> list[str]:
-        return [mail["To"].addresses[0].addr_spec for mail in self.mails]
 
     async def handle_MAIL(  # noqa: N802 -- aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -62,6 +60,7 @@ class MailServer:
         await asyncio.sleep(self.dawdles)
         if self.on_data:
             return self.on_data
+        self.recipients.extend(envelope.rcpt_tos)
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         if self.hangs_up_after and len(self.mails) % self.hangs_up_after == 0:
             asyncio.get_running_loop().call_later(0.02, server.transport.close)
@@ -87,7 +86,7 @@ async def mail_server(
         made = SMTP(
             server, hostname="test", loop=loop, enable_SMTPUTF8=True, tls_context=None if wrapped else tls,
             require_starttls=bool(tls) and not wrapped, auth_required=bool(password), auth_require_tls=False,
-            authenticator=lambda *args: AuthResult(success=args[-1] == LoginPassword(b"m", password.encode())),
+            authenticator=lambda *args: _sign_in(args[-1], password),
         )  # fmt: skip
         server._open.add(made)
         return made
@@ -99,6 +98,10 @@ async def mail_server(
     finally:
         listening.close()
         server.hang_up()
+
+
+def _sign_in(given: object, password: str) -> AuthResult:
+    return AuthResult(success=given == LoginPassword(b"m", password.encode()), handled=False)
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -71,14 +71,12 @@ async def test_a_writer_killed_in_the_middle_leaves_a_whole_ledger(ledger: Ledge
 
 async def write(url: str) -> None:
     """Life after life; every acknowledged step is said aloud."""
-    from tests.conftest import NOW  # noqa: PLC0415 -- this runs in a process of its own
-
     ledger = Ledger.connect(url)
     while True:
-        case = await lives.waiting(ledger, NOW)
+        case = await lives.waiting(ledger, lives.NOW)
         print(case.number, case.seq, flush=True)  # noqa: T201 -- the pipe is what the parent reads
         for action, data in (("claim", {}), ("contact", {}), ("fix", {"reply": "好"})):
-            done = await lives.act(ledger, case, action, "lead-1", at=NOW, **data)
+            done = await lives.act(ledger, case, action, "lead-1", at=lives.NOW, **data)
             print(case.number, done.case.seq, flush=True)  # noqa: T201
 
 
