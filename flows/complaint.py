@@ -33,15 +33,16 @@ async def complaint(number: str) -> State | None:
     """The life of the complaint ``number``. Retries belong to the steps, never to the flow (P3, P4)."""
     work = await take_up(number)
     if work is None:
-        await step_back()
-        return None
+        return await step_back(number)
     try:
         while not work.case.is_closed:
             await one_step(work)
             work = await look_again(work)
     except Overtaken:
-        await step_back()
-        return None
+        return await step_back(number)
+    except Exception:
+        await put_down(work, wake=False)
+        raise
     await show(work.case)
     await put_down(work)
     return Completed(name="Closed", message=str(work.case.result))

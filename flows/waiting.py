@@ -6,21 +6,38 @@ no typed input: deadlines are the ledger's clocks, and answers are the ledger's 
 
 from __future__ import annotations
 
+from prefect.client.schemas.objects import State
+from prefect.exceptions import Abort
 from prefect.flow_runs import asuspend_flow_run
+from prefect.states import Completed
 
 from tasks.showing import show
-from tasks.signals import Work, elsewhere_key, put_down
+from tasks.signals import Work, is_double, put_down, somewhere_else
 
 
 async def wait_for_a_signal(work: Work) -> None:
-    """Show where the case stands and go to sleep; the case is put down only when Prefect has accepted that."""
+    """Show where the case stands and go to sleep; the case is put down only when Prefect has answered."""
     await show(work.case)
     try:
-        await asuspend_flow_run(key=work.wait_key, timeout=None)
+        await _sleep(work.wait_key)
     finally:
         await put_down(work)
 
 
-async def step_back() -> None:
-    """Another activation works on this case: sleep, and leave everything to it."""
-    await asuspend_flow_run(key=elsewhere_key(), timeout=None)
+async def step_back(number: str) -> State:
+    """Another activation works on this case: sleep, and leave everything to it. A double of the run just ends."""
+    if not await is_double(number):
+        await _sleep(somewhere_else())
+    return Completed(name="Closed", message="another run carries this case")
+
+
+async def _sleep(key: str) -> None:
+    """Suspend, always: a key is never used twice, because Prefect would let a used one pass and not wait at all.
+
+    Whoever moved the run by hand meanwhile (cancelled, scheduled, completed) has spoken: the run leaves without a
+    word, and the pulse puts its state right (P14).
+    """
+    try:
+        await asuspend_flow_run(key=key, timeout=None)
+    except RuntimeError as moved:
+        raise Abort(str(moved)) from moved

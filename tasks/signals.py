@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
+
+from prefect.runtime import flow_run
 
 from infra.chance import token
 from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
@@ -44,13 +47,15 @@ class Work:
         return f"{stage}-{self.case.visits.get(stage, 0)}-{self.attempt}"
 
 
-def elsewhere_key() -> str:
+def somewhere_else() -> str:
     """A wait key for an activation that has no case: never used before, so that Prefect accepts it."""
     return f"elsewhere-{token()}"
 
 
 async def take_up(number: str) -> Work | None:
-    """The case under a lease and a fencing attempt; ``None`` when another activation is at work on it."""
+    """The case under a lease and a fencing attempt; ``None`` when another activation, or another run, has it."""
+    if await is_double(number):
+        return None
     try:
         activation = await means().ledger.take(number)
     except LeaseHeld:
@@ -58,25 +63,31 @@ async def take_up(number: str) -> Work | None:
     return await _seen(activation.case, activation.attempt)
 
 
+async def is_double(number: str) -> bool:
+    """Whether this run is not the one that carries the case, but for example one more, started by hand."""
+    bound = (await means().ledger.run_of(number)).run_id
+    return bound is not None and bound != str(flow_run.id)
+
+
 async def look_again(work: Work) -> Work:
     """The case after a step; no variable of the flow is the truth, the ledger is."""
     return await _seen(await case_of(work.number), work.attempt)
 
 
-async def put_down(work: Work) -> None:
-    """Give the case back; if a signal came while the run was going to sleep, wake it again at once (P9)."""
+async def put_down(work: Work, *, wake: bool = True) -> None:
+    """Give the case back; if a signal came while the run was going to sleep, ``wake`` it again at once (P9)."""
     try:
         wants_more = await means().ledger.release(work.number, work.attempt, now=now())
     except StaleAttempt:
         return
-    if wants_more:
+    if wants_more and wake:
         await _wake(work.number)
 
 
 async def wake_who_is_due() -> int:
     """Every case with somewhere to go, a clock that ran out, or a dead activation; the number woken."""
     due = await means().ledger.to_wake(now(), limit=AT_ONCE)
-    return sum([await _wake(run.number) for run in due])
+    return sum(await asyncio.gather(*(_wake(run.number) for run in due)))
 
 
 async def put_runs_right() -> int:
