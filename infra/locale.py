@@ -193,7 +193,15 @@ def message_ids() -> Iterator[str]:
     """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
     from infra import wording  # noqa: PLC0415 -- it says its words with this module
 
-    for words in (SENTENCES, FIELD_SENTENCES, wording.TERMS, wording.CLOCKS, wording.FIELDS, wording.SENTENCES):
+    for words in (
+        SENTENCES,
+        FIELD_SENTENCES,
+        wording.TERMS,
+        wording.CLOCKS,
+        wording.LETTERS,
+        wording.FIELDS,
+        wording.SENTENCES,
+    ):
         yield from words.values()
     templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]
     strict = {pattern: {"trimmed": "true", "silent": "false"} for pattern, _ in templates}

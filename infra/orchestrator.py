@@ -22,16 +22,20 @@ FLOW = "complaint"
 CLOSED_BY_US = "Closed"
 """The name of the proper end; a run that somebody completed by hand is called ``Completed``."""
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "TimedOut")
+ASLEEP = ("PAUSED", "SCHEDULED")
+"""How the run of an open case is found at rest."""
 PATIENCE = timedelta(seconds=30)
 """How long a run may be pending or running without a lease before it counts as dead (wall time)."""
 TRIES = 6
+FINAL = range(400, 429)
+"""Answers that no repeat will change; 429 and above pass."""
 AT_ONCE = 8
 """Calls under way at the same time; one by one where everything is embedded: SQLite has a single write lock (P8)."""
 BATCH = 200
 
 
 class PrefectAway(Exception):
-    """Prefect does not answer now; the pulse will repeat the wake."""
+    """Prefect does not answer now, or not as hoped; the pulse will repeat the wake."""
 
 
 class Orchestrator:
@@ -85,15 +89,18 @@ class Orchestrator:
             there |= {run["id"]: run["state"] for run in await self._ask("POST", "/flow_runs/filter", wanted)}
         mended = 0
         for run in runs:
-            state = there.get(run.run_id or "")
-            if state is None:
-                await self._start(run)
-            elif state["type"] not in ("PENDING", "RUNNING") or _repair(state, run) is None:
-                continue
-            else:
-                await self._schedule(str(run.run_id), force=True)
-            mended += 1
+            mended += await self._mend(run, there.get(run.run_id or ""))
         return mended
+
+    async def _mend(self, run: Run, state: Mapping[str, Any] | None) -> bool:
+        """A missing run is made again; one that is dead, or ended though its case is open, is scheduled again."""
+        if state is None:
+            await self._start(run)
+        elif state["type"] in ASLEEP or _repair(state, run) is None:
+            return False
+        else:
+            await self._schedule(str(run.run_id), force=True)
+        return True
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -109,6 +116,9 @@ class Orchestrator:
             "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}},
         }
         made = await self._ask("POST", f"/deployments/{deployment}/create_flow_run", body)
+        if made is None:
+            del self._deployments[run.process]
+            raise PrefectAway(f"the deployment {FLOW}/{run.process} is gone; run `minsheng deploy`")
         await self._ledger.bind_run(run.number, made["id"])
         return "started"
 
@@ -148,10 +158,11 @@ class Orchestrator:
                 continue
             if answer.status_code == 404:
                 return None
-            if answer.status_code < 500:
-                answer.raise_for_status()
+            if answer.is_success:
                 return answer.json() if answer.content else None
-            fault = f"HTTP {answer.status_code}"
+            fault = f"HTTP {answer.status_code} {answer.text[:200]}"
+            if answer.status_code in FINAL:
+                break
         raise PrefectAway(f"{method} {path}: {fault}")
 
 

@@ -29,6 +29,7 @@ TERMS = {
     "queued": "Waiting", "sent": "Sent", "given_up": "Given up",
     "complaint": "Complaint", "consultation": "Question", "help": "Request for help", "report": "Report",
     "suggestion": "Suggestion", "praise": "Praise",
+    "stage_ended": "The stage ended", "case_closed": "The case was closed",
 }  # fmt: skip
 """Code -> English label."""
 
@@ -38,6 +39,16 @@ CLOCKS = {
     "contribution": "Partner's contribution", "explanation": "Explanation", "rating": "Citizen's answer",
 }  # fmt: skip
 """Clock -> English label; several are named like the action that stops them."""
+
+LETTERS = {
+    "receipt": "Receipt", "desk_task": "Task for the desk", "lead_task": "Task for the lead",
+    "partner_task": "Task for a partner", "explanation_task": "Task to explain", "reply": "Reply and callback",
+    "explanation": "Explanation and callback", "task_ended": "End of a task", "extension_notice": "Notice of more time",
+    "information_added": "New information", "partners_ready": "Partners are ready", "yellow_card": "Yellow card",
+    "red_card": "Red card", "supervision": "Supervision", "leading_group": "Leading group",
+    "accountability": "Accountability file", "closed": "End of the case", "withdrawn": "Withdrawal",
+}  # fmt: skip
+"""Letter -> English label."""
 
 FIELDS = {
     "reply": "Reply to the citizen", "department": "Department", "category": "Category", "urgency": "Urgency",
@@ -85,6 +96,10 @@ def clock_name(locale: str, name: str) -> str:
     """A clock, or the id of one (``fix-2``), in words."""
     plain = name.rpartition("-")[0] or name
     return say(locale, CLOCKS.get(plain, plain))
+
+
+def letter_name(letter: str, locale: str) -> str:
+    return say(locale, LETTERS.get(letter, letter))
 
 
 def stage_name(book: Rulebook, process: str, stage: str, locale: str) -> str:

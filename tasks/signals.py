@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from prefect.runtime import flow_run
 
 from infra.chance import token
 from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
-from infra.moment import now
+from infra.moment import now, wall
 from infra.orchestrator import PrefectAway
 from rules.case import Case
 from rules.process import StageKind
@@ -82,6 +83,20 @@ async def put_down(work: Work, *, wake: bool = True) -> None:
         return
     if wants_more and wake:
         await _wake(work.number)
+
+
+_last_beat = datetime.min.replace(tzinfo=UTC)
+"""When a pulse last began in this process (wall time)."""
+
+
+def has_beaten_since() -> bool:
+    """Whether a pulse of this process began after the running one was due; if not, this one begins now."""
+    global _last_beat  # noqa: PLW0603 -- one fact per process
+    due = flow_run.scheduled_start_time
+    if due is not None and due < _last_beat:
+        return True
+    _last_beat = wall()
+    return False
 
 
 async def wake_who_is_due() -> int:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 
-from infra.deployments import POOL, server_environment, worker_environment
+from infra.deployments import POOL, deploy, server_environment, worker_environment
+from infra.ledger import Ledger
+from infra.moment import ANCHOR_FILE, now, run_at
+from infra.orchestrator import Orchestrator
 from infra.settings import ROOT
+from rules.case import Case, Complaint
+from tests.conftest import apart, opened
+from tests.lives import NOISE, NOW, ZHANG, act
 
 T = TypeVar("T")
 PREFECT = (sys.executable, "-m", "prefect")
@@ -74,10 +84,8 @@ class Process:
     def kill(self) -> None:
         """kill -9 for the process and for what it started; harmless when it is over."""
         if self.running is not None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.running.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.running.wait(10)
 
     @property
@@ -138,6 +146,13 @@ class PrefectServer:
         answer = await self.call("POST", f"/flow_runs/{run_id}/set_state", state=state, force=force)
         return str(answer["status"])
 
+    async def start_run(self, deployment: str, **parameters: Any) -> str:
+        """A run of a deployment, due now, as a hand in the UI starts it."""
+        found = await self.call("GET", f"/deployments/name/{deployment}")
+        path = f"/deployments/{found['id']}/create_flow_run"
+        made = await self.call("POST", path, state={"type": "SCHEDULED"}, parameters=parameters)
+        return str(made["id"])
+
     async def forget_runs(self) -> None:
         """Delete every flow run, so that no test finds those of another."""
         while found := await self.call("POST", "/flow_runs/filter", limit=200):
@@ -151,12 +166,113 @@ class PrefectServer:
             return False
 
 
-@contextmanager
-def running(home: Path) -> Iterator[PrefectServer]:
-    """A started server, gone afterwards with everything it started."""
-    server = PrefectServer(home)
-    try:
+_shared: list[PrefectServer] = []
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PrefectServer:
+    """The server that all tests of this session share; started when the first one asks."""
+    if not _shared:
+        server = PrefectServer(tmp_path_factory.mktemp("prefect"))
+        request.config.add_cleanup(server.process.kill)
         server.start()
-        yield server
-    finally:
-        server.process.kill()
+        _shared.append(server)
+    return _shared[0]
+
+
+@dataclass
+class Town:
+    """A ledger, a Prefect and a worker: everything but portal and mail. Its clock stands at ten on a Monday."""
+
+    server: PrefectServer
+    ledger: Ledger
+    orchestrator: Orchestrator
+    worker: Process
+    moment: Path
+
+    def turn_clock(self, days: float) -> None:
+        """Let so much case time pass at once, for every process of the town."""
+        run_at(self.moment, speed=1, not_before=now() + timedelta(days=days))
+
+    async def run_id(self, number: str) -> str:
+        return str((await self.ledger.run_of(number)).run_id)
+
+    async def run(self, number: str) -> dict[str, Any]:
+        return await self.server.run(await self.run_id(number))
+
+    async def complain(self, what: Complaint = NOISE) -> str:
+        """A new complaint, as the portal takes it; its number."""
+        number = (await self.ledger.submit(what, ZHANG, at=now(), key=None)).case.number
+        await self.orchestrator.wake(number)
+        return number
+
+    async def act(self, number: str, action: str, assignment: str, **data: Any) -> Case:
+        """What somebody does at the portal, which wakes the run when that ends a stage."""
+        case = (await act(self.ledger, await self.ledger.case(number), action, assignment, at=now(), **data)).case
+        if case.is_moving:
+            await self.orchestrator.wake(number)
+        return case
+
+    async def rests(self, number: str, stage: str, *, within: float = 40) -> Case:
+        """The case, once it waits in ``stage`` (or is closed) and its run says so too."""
+        case = await until(
+            f"{number} in {stage}", partial(self.ledger.case, number), lambda c: _at(c, stage), within=within
+        )
+        name = "Closed" if case.is_closed else "Suspended"
+        await until(f"{number} {name}", partial(self.run, number), lambda r: r["state"]["name"] == name, within=within)
+        return case
+
+    async def pulse(self) -> None:
+        """One beat, now."""
+        made = await self.server.start_run("pulse/pulse")
+        run = await until("a pulse", partial(self.server.run, made), lambda r: r["state"]["type"] in ENDED)
+        assert run["state"]["name"] == "Completed", run["state"]
+
+    async def kinds(self, number: str) -> list[str]:
+        """What is in the ledger of the case."""
+        return [entry.kind for entry in await self.ledger.entries(number)]
+
+
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def _at(case: Case, stage: str) -> bool:
+    return case.stage == stage and not case.is_moving
+
+
+@pytest.fixture(scope="module")
+def town_worker(
+    prefect_server: PrefectServer, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
+    """A worker on a ledger of its own, for all tests of a module."""
+    home = tmp_path_factory.mktemp("town")
+    ledger = shutil.copy(sqlite_template, home / "ledger.db")
+    apart(lambda: asyncio.run(deploy(prefect_server.api, pulse_seconds=3600)))  # tests beat the pulse themselves
+    worker = prefect_server.worker(home=home, **_surroundings(home, f"sqlite+aiosqlite:///{ledger}"))
+    worker.start()
+    yield worker
+    worker.kill()
+
+
+def _surroundings(home: Path, ledger: str) -> dict[str, str]:
+    return {
+        "MINSHENG_DATABASE_URL": ledger,
+        "MINSHENG_DATA_DIR": str(home),
+        "MINSHENG_SMTP_URL": "smtp://127.0.0.1:1",  # nobody is there: letters stay in the outbox
+        ANCHOR_FILE: str(home / "moment.json"),
+    }
+
+
+@pytest.fixture
+async def town(
+    prefect_server: PrefectServer, town_worker: Process, book_files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Town]:
+    """The town of this module, as the running event loop sees it, with no run left from another test."""
+    await prefect_server.forget_runs()
+    moment = Path(town_worker.environment[ANCHOR_FILE])
+    monkeypatch.setenv(ANCHOR_FILE, str(moment))
+    moment.write_text(f'{{"wall": {time.time()}, "case": {NOW.timestamp()}, "speed": 1}}', "utf-8")
+    async with opened(town_worker.environment["MINSHENG_DATABASE_URL"], book_files) as ledger:
+        orchestrator = Orchestrator(ledger, prefect_server.api)
+        yield Town(prefect_server, ledger, orchestrator, town_worker, moment)
+        await orchestrator.close()

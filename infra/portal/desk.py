@@ -15,7 +15,7 @@ from infra.portal import views
 from infra.portal.links import NoSuchLink
 from infra.portal.pages import locale_of, page, services
 from infra.portal.services import Services
-from infra.wording import category_name, district_name, party_name, stage_name, term
+from infra.wording import category_name, district_name, letter_name, party_name, stage_name, term
 from rules.case import Role
 from rules.rulebook import Rulebook
 
@@ -127,7 +127,12 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
     ]
     own = next(iter(case.open_assignments(Role.DESK)), None)
     letters = [
-        {"letter": x, "to": party_name(book, x.to, locale), "status": term(locale, x.status)}
+        {
+            "letter": x,
+            "name": letter_name(x.letter, locale),
+            "to": party_name(book, x.to, locale),
+            "status": term(locale, x.status),
+        }
         for x in await ledger.letters(number)
     ]
     return page(

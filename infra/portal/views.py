@@ -57,12 +57,9 @@ def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict
 def place(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> str:
     """District and address, without saying the district twice."""
     district = district_name(book, case.district, locale)
-    said = book.district(case.district).names if case.district else ()
-    return (
-        complaint.address
-        if any(word in complaint.address for word in said)
-        else f"{district} {complaint.address}".strip()
-    )
+    said = book.district(case.district).name.values() if case.district else ()
+    named = any(word in complaint.address for word in said)
+    return complaint.address if named else f"{district} {complaint.address}".strip()
 
 
 def steps(case: Case, book: Rulebook, locale: str) -> list[dict[str, Any]]:
