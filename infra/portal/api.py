@@ -56,7 +56,7 @@ async def submit(body: Submission, provided: Provided, later: BackgroundTasks, k
     try:
         recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key)
     except KeyReused as fault:
-        raise HTTPException(409, f"Idempotency-Key '{fault}' was used for another complaint; use a new key") from fault
+        raise HTTPException(409, f"Idempotency-Key '{key}' was used for another complaint; use a new key") from fault
     later.add_task(provided.follow_up, recorded.case)
     return receipt(recorded.case.number)
 
