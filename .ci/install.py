@@ -62,7 +62,8 @@ def _make_venv() -> None:
 
 def _install(lock: Path) -> None:
     _say(f"installing {len(re.findall(r'^[a-z].*==', lock.read_text('utf-8'), re.M))} packages into .venv …")
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes", "-r"]
+    whole = ["--no-deps", "--require-hashes", "-r"]  # the lock is complete; pip would look past it for extras
+    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", *whole]
     try:
         _run([*pip, str(UV_LOCK)], quiet=True)
         uv = [str(VENV / "bin" / "uv"), "pip", "sync", "-q", "--python", str(PYTHON), "--require-hashes"]

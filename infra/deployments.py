@@ -13,6 +13,7 @@ import httpx
 import yaml
 
 from infra.mistakes import Mistake
+from infra.prefect_api import PrefectApi, PrefectAway
 from infra.settings import ROOT, prefect_auth, settings
 
 POOL = "complaints"
@@ -66,13 +67,16 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
 
     Raises :class:`Mistake` when Prefect does not answer.
     """
-    basic = httpx.BasicAuth(*prefect_auth().split(":", 1)) if prefect_auth() else None
+    prefect = PrefectApi(api_url, auth=prefect_auth())
     try:
-        async with httpx.AsyncClient(base_url=api_url, auth=basic, timeout=60) as http:
-            await _make_pool(http)
-            return [await _upsert(http, one, pulse_seconds) for one in described()]
-    except httpx.HTTPError as fault:
+        await prefect.ask(
+            "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
+        )
+        return [await _upsert(prefect, one, pulse_seconds) for one in described()]
+    except (PrefectAway, httpx.HTTPError) as fault:
         raise Mistake(f"Prefect at {api_url} does not take the deployments: {fault}") from fault
+    finally:
+        await prefect.close()
 
 
 def described() -> list[dict[str, Any]]:
@@ -84,19 +88,11 @@ def described() -> list[dict[str, Any]]:
     return listed + [{**pattern, "name": path.stem} for path in files if path.stem not in names]
 
 
-async def _make_pool(http: httpx.AsyncClient) -> None:
-    body = {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
-    answer = await http.post("/work_pools/", json=body)
-    if answer.status_code != httpx.codes.CONFLICT:
-        answer.raise_for_status()
-
-
-async def _upsert(http: httpx.AsyncClient, one: Mapping[str, Any], pulse_seconds: int | None) -> str:
+async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> str:
     flow = one["entrypoint"].rpartition(".")[2]
-    made = await http.post("/flows/", json={"name": flow})
-    made.raise_for_status()
+    made = await prefect.ask("POST", "/flows/", {"name": flow})
     body = {
-        "flow_id": made.json()["id"],
+        "flow_id": made["id"],
         "name": one["name"],
         "description": one.get("description", ""),
         "entrypoint": one["entrypoint"],
@@ -105,7 +101,7 @@ async def _upsert(http: httpx.AsyncClient, one: Mapping[str, Any], pulse_seconds
         "schedules": [_schedule(s, pulse_seconds) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }
-    (await http.post("/deployments/", json=body)).raise_for_status()
+    await prefect.ask("POST", "/deployments/", body)
     return f"{flow}/{one['name']}"
 
 

@@ -5,16 +5,14 @@ A wake is only a hint; what a case is, the ledger says. Every call here may be r
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from infra.ledger import Ledger, Run
 from infra.moment import wall
+from infra.prefect_api import PrefectApi, PrefectAway
 
 log = logging.getLogger("minsheng.orchestrator")
 
@@ -26,7 +24,6 @@ ASLEEP = ("PAUSED", "SCHEDULED")
 """How the run of an open case is found at rest."""
 PATIENCE = timedelta(seconds=30)
 """How long a run may be pending or running without a lease before it counts as dead (wall time)."""
-TRIES = 6
 FINAL = range(400, 429)
 """Answers that no repeat will change; 429 and above pass."""
 AT_ONCE = 8
@@ -34,18 +31,12 @@ AT_ONCE = 8
 BATCH = 200
 
 
-class PrefectAway(Exception):
-    """Prefect does not answer now, or not as hoped; the pulse will repeat the wake."""
-
-
 class Orchestrator:
     """Wakes and repairs runs; bound to one event loop."""
 
     def __init__(self, ledger: Ledger, api_url: str, *, auth: str = "") -> None:
         self._ledger = ledger
-        basic = httpx.BasicAuth(*auth.split(":", 1)) if auth else None
-        self._http = httpx.AsyncClient(base_url=api_url, auth=basic, timeout=30)
-        self._turns = asyncio.Semaphore(1 if ledger.db.is_sqlite else AT_ONCE)
+        self._prefect = PrefectApi(api_url, auth=auth, at_once=1 if ledger.db.is_sqlite else AT_ONCE)
         self._deployments: dict[str, str] = {}
 
     async def wake(self, number: str) -> str:
@@ -70,7 +61,7 @@ class Orchestrator:
         Proper ends are named :data:`CLOSED_BY_US`, so this list empties itself and needs no window.
         """
         wanted = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": {"name": {"any_": list(ENDS)}}}}
-        found = await self._ask("POST", "/flow_runs/filter", {**wanted, "limit": BATCH})
+        found = await self._prefect.ask("POST", "/flow_runs/filter", {**wanted, "limit": BATCH})
         known = await self._ledger.leases.runs([run["id"] for run in found])
         for run in found:
             case = known.get(run["id"])
@@ -86,7 +77,7 @@ class Orchestrator:
         there: dict[str, Any] = {}
         for first in range(0, len(ids), BATCH):
             wanted = {"flow_runs": {"id": {"any_": ids[first : first + BATCH]}}, "limit": BATCH}
-            there |= {run["id"]: run["state"] for run in await self._ask("POST", "/flow_runs/filter", wanted)}
+            there |= {run["id"]: run["state"] for run in await self._prefect.ask("POST", "/flow_runs/filter", wanted)}
         mended = 0
         for run in runs:
             mended += await self._mend(run, there.get(run.run_id or ""))
@@ -103,7 +94,7 @@ class Orchestrator:
         return True
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._prefect.close()
 
     async def _start(self, run: Run) -> str:
         """A run for the case. The idempotency key is the number, so two starters get the same run (P51)."""
@@ -115,7 +106,7 @@ class Orchestrator:
             "tags": [f"process:{run.process}"],
             "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}},
         }
-        made = await self._ask("POST", f"/deployments/{deployment}/create_flow_run", body)
+        made = await self._prefect.ask("POST", f"/deployments/{deployment}/create_flow_run", body)
         if made is None:
             del self._deployments[run.process]
             raise PrefectAway(f"the deployment {FLOW}/{run.process} is gone; run `minsheng deploy`")
@@ -124,14 +115,14 @@ class Orchestrator:
 
     async def _deployment(self, process: str) -> str:
         if process not in self._deployments:
-            found = await self._ask("GET", f"/deployments/name/{FLOW}/{process}")
+            found = await self._prefect.ask("GET", f"/deployments/name/{FLOW}/{process}")
             if found is None:
                 raise PrefectAway(f"there is no deployment {FLOW}/{process}; run `minsheng deploy`")
             self._deployments[process] = found["id"]
         return self._deployments[process]
 
     async def _state(self, run_id: str | None) -> Mapping[str, Any] | None:
-        run = await self._ask("GET", f"/flow_runs/{run_id}") if run_id else None
+        run = await self._prefect.ask("GET", f"/flow_runs/{run_id}") if run_id else None
         return run["state"] if run else None
 
     async def _schedule(self, run_id: str, *, force: bool) -> None:
@@ -140,30 +131,9 @@ class Orchestrator:
 
     async def _set_state(self, run_id: str, state: Mapping[str, Any], *, force: bool) -> None:
         """ABORT and REJECT mean that somebody else was quicker: the next pulse looks again (P6)."""
-        answer = await self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": force})
+        answer = await self._prefect.ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": force})
         if answer and answer["status"] != "ACCEPT":
             log.info("run %s: %s was answered %s", run_id, state["name"], answer["status"])
-
-    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON answer, ``None`` for 404. Repeats what a busy server refused, then raises :class:`PrefectAway`."""
-        fault = ""
-        for nth in range(TRIES):
-            if nth:
-                await asyncio.sleep(0.3 * 2**nth)  # back-off between repeats, not a wait for an event
-            try:
-                async with self._turns:
-                    answer = await self._http.request(method, path, json=body)
-            except httpx.HTTPError as wrong:
-                fault = f"{type(wrong).__name__} {wrong}"
-                continue
-            if answer.status_code == 404:
-                return None
-            if answer.is_success:
-                return answer.json() if answer.content else None
-            fault = f"HTTP {answer.status_code} {answer.text[:200]}"
-            if answer.status_code in FINAL:
-                break
-        raise PrefectAway(f"{method} {path}: {fault}")
 
 
 def _repair(state: Mapping[str, Any], run: Run) -> bool | None:

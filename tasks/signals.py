@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from infra.chance import token
 from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import now, wall
-from infra.orchestrator import PrefectAway
+from infra.prefect_api import PrefectAway
 from rules.case import Case
 from rules.process import StageKind
 from tasks._step import case_of, means

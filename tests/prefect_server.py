@@ -125,11 +125,14 @@ class PrefectServer:
         return Process((*PREFECT, "worker", "start", *options), environment, home / "worker.log")
 
     async def call(self, method: str, path: str, **body: Any) -> Any:
-        """The JSON answer of the API."""
+        """The JSON answer of the API; asks again when SQLite was locked (P8), as Prefect's own client does."""
         async with httpx.AsyncClient(base_url=self.api, timeout=60) as http:
-            answer = await http.request(method, path, json=body or None)
-            answer.raise_for_status()
-            return answer.json() if answer.content else None
+            for _ in range(5):
+                answer = await http.request(method, path, json=body or None)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     async def run(self, run_id: str | None) -> dict[str, Any]:
         return dict(await self.call("GET", f"/flow_runs/{run_id}"))

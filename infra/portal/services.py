@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from infra.ledger import Ledger, UnknownCase
 from infra.mail.courier import Courier
-from infra.orchestrator import Orchestrator, PrefectAway
+from infra.orchestrator import Orchestrator
+from infra.prefect_api import PrefectAway
 from infra.settings import Settings
 from rules.case import Case
 

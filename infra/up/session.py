@@ -12,6 +12,7 @@ from types import FrameType
 
 from infra.demo.play import Demo
 from infra.deployments import deploy
+from infra.mistakes import Mistake
 from infra.moment import run_at
 from infra.settings import settings
 from infra.up.addresses import sign_in_url
@@ -23,6 +24,7 @@ from infra.up.tree import PartFault, Stopped, Tree
 
 INTERRUPTED = 130
 LOOK = 0.3
+DEPLOY_TRIES = 15
 
 
 def run(wishes: Wishes) -> int:
@@ -41,9 +43,10 @@ def run(wishes: Wishes) -> int:
         return 1
     finally:
         plan.up_file.unlink(missing_ok=True)
-        screen.say("stopping")
-        tree.stop()
-        screen.say("stopped")
+        if tree.running:
+            screen.say("stopping")
+            tree.stop()
+            screen.say("stopped")
         screen.close()
         plan.lock.close()
 
@@ -67,24 +70,38 @@ def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
         return 0 if closed else 1
     if fast:
         run_at(plan.moment_file, speed=1)
-        asyncio.run(deploy(plan.api, pulse_seconds=PULSE))
+        _deploy(plan, tree, pulse=PULSE)
         screen.say("the samples are over; case time goes on from where it is, at normal speed. Ctrl-C stops.")
     _stay(tree)
     return 0
 
 
 def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
-    """Servers first, side by side; then what needs them."""
+    """The ledger, then the servers side by side, then what needs them."""
+    prepare(plan)
     if plan.prefect_port:
         tree.spawn(prefect_server(plan))
     if plan.mailbox_port:
         tree.spawn(mail_catcher(plan))
-    prepare(plan)
     tree.spawn(portal(plan))
     tree.wait(*tree.running)
-    asyncio.run(deploy(plan.api, pulse_seconds=pulse))
+    _deploy(plan, tree, pulse=pulse)
     tree.spawn(worker(plan))
     tree.wait("worker")
+
+
+def _deploy(plan: Plan, tree: Tree, *, pulse: int) -> None:
+    """Tell Prefect the flows; on SQLite it may be too busy for a moment, right after its start above all."""
+    for nth in range(1, DEPLOY_TRIES + 1):
+        try:
+            asyncio.run(deploy(plan.api, pulse_seconds=pulse))
+        except Mistake as fault:
+            if nth == DEPLOY_TRIES:
+                raise PartFault(str(fault)) from fault
+            tree.look_after()
+            tree.pause(1)
+        else:
+            return
 
 
 def _announce(plan: Plan, screen: Screen) -> None:

@@ -45,8 +45,9 @@ def test_help_imports_nothing_heavy(tmp_path):
         "except SystemExit: pass\n"
         "print([m for m in ('prefect', 'sqlalchemy', 'fastapi', 'pydantic', 'requests', 'rich') if m in sys.modules])"
     )
+    run = [sys.executable, "-c", code]
     clean = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=clean)
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env=clean)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -16,8 +16,14 @@ from infra.intake_ways import RowFault
 from infra.mistakes import Mistake
 from tests.infra.test_cli import minsheng, one_sentence
 
-GOOD = {"channel": "web", "subject": "垃圾没有清运", "description": "三天没清了", "category": "垃圾清运", "district": "市南"}
-CHINESE = {"渠道": "web", "标题": "路灯不亮", "内容": "整条路都黑", "分类": "路灯故障", "区市": "市北", "电话": "053255550000", "匿名": "否"}
+GOOD = {
+    "channel": "web", "subject": "垃圾没有清运", "description": "三天没清了",
+    "category": "垃圾清运", "district": "市南",
+}  # fmt: skip
+CHINESE = {
+    "渠道": "web", "标题": "路灯不亮", "内容": "整条路都黑", "分类": "路灯故障", "区市": "市北",
+    "电话": "053255550000", "匿名": "否",
+}  # fmt: skip
 
 
 def csv_file(path: Path, rows: list[dict[str, str]], *, encoding: str = "utf-8", delimiter: str = ",") -> Path:
@@ -57,14 +63,20 @@ def submit(city: Path, *paths: Path) -> tuple[int, str, str]:
 def test_a_csv_with_chinese_headings_is_read_in_any_usual_form(tmp_path, encoding, delimiter):
     found = cells(csv_file(tmp_path / "a.csv", [CHINESE], encoding=encoding, delimiter=delimiter))
     assert found == [
-        {"channel": "web", "subject": "路灯不亮", "description": "整条路都黑", "category": "路灯故障", "district": "市北",
-         "phone": "053255550000", "anonymous": "否"}
+        {
+            "channel": "web", "subject": "路灯不亮", "description": "整条路都黑", "category": "路灯故障",
+            "district": "市北", "phone": "053255550000", "anonymous": "否",
+        }
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "text",
-    [json.dumps([GOOD, GOOD], ensure_ascii=False), "\n".join([json.dumps(GOOD)] * 2) + "\n", json.dumps([GOOD, GOOD], indent=2)],
+    [
+        json.dumps([GOOD, GOOD], ensure_ascii=False),
+        "\n".join([json.dumps(GOOD)] * 2) + "\n",
+        json.dumps([GOOD, GOOD], indent=2),
+    ],
     ids=["list", "lines", "indented"],
 )
 def test_json_may_be_a_list_or_lines(tmp_path, text):
@@ -173,7 +185,8 @@ def test_columns_that_are_not_used_are_said(city, tmp_path):
 
 
 def test_the_person_is_not_readable_in_the_database(city, tmp_path):
-    submit(city, csv_file(tmp_path / "a.csv", [{**GOOD, "subject": "有名有姓", "name": "诸葛示例", "phone": "053255551234"}]))
+    told = {**GOOD, "subject": "有名有姓", "name": "诸葛示例", "phone": "053255551234"}
+    submit(city, csv_file(tmp_path / "a.csv", [told]))
     with sqlite3.connect(city / "ledger.db") as db:
         dump = "\n".join(db.iterdump())
     assert "有名有姓" in dump

@@ -1,7 +1,8 @@
-"""The supervisor: everything is looked at before anything starts, what dies is started again, and nothing is left behind."""
+"""The supervisor: everything is looked at before anything starts, what dies comes back, and nothing is left behind."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -25,11 +26,12 @@ from infra.up.part import Part
 from infra.up.plan import Plan, Wishes, make_plan
 from infra.up.screen import Row, Screen
 from infra.up.tree import PartFault, Stopped, Tree
+from rules.case import Complaint
 from tests.infra.test_cli import minsheng, one_sentence
 
 ROOT = Path(__file__).parents[2]
 SLEEPS = "import time; time.sleep(600)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); {SLEEPS}"
 
 
 def until(true: Callable[[], bool], *, seconds: float = 15) -> None:
@@ -155,8 +157,6 @@ def test_what_runs_elsewhere_is_not_started(tmp_path, monkeypatch):
 
 
 async def _a_case_in_the_ledger(at: object) -> None:
-    from rules.case import Complaint
-
     ledger = Ledger(settings().ledger_url)
     await ledger.upgrade()
     await ledger.shelf.activate(read_folder(RULEBOOKS / "qingdao"), at=at)  # type: ignore[arg-type]
@@ -175,8 +175,6 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **more: object) -> 
 
 @pytest.mark.parametrize("speed", [1.0, 3600.0])
 def test_case_time_goes_on_from_the_newest_entry(tmp_path, monkeypatch, speed):
-    import asyncio
-
     plan = planned(tmp_path, monkeypatch, speed=speed)
     newest = moment.wall() + timedelta(days=40)
     asyncio.run(_a_case_in_the_ledger(newest))
@@ -255,7 +253,12 @@ def test_a_part_that_does_not_listen_is_killed_in_time(tree, serves):
 
 def test_what_a_part_started_itself_is_stopped_too(tree, tmp_path):
     child = tmp_path / "child"
-    code = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {SLEEPS!r}]); open({str(child)!r}, 'w').write(str(c.pid)); c.wait()"
+    code = f"""
+import subprocess, sys
+grandchild = subprocess.Popen([sys.executable, "-c", {SLEEPS!r}])
+open({str(child)!r}, "w").write(str(grandchild.pid))
+grandchild.wait()
+"""
     tree.spawn(part(code))
     until(lambda: child.exists() and bool(child.read_text()))
     tree.stop()
@@ -274,7 +277,8 @@ print(one.process.pid, flush=True)
 time.sleep(600)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as parent:
+    run = [sys.executable, "-c", code]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().count(b"sleep") > 0)

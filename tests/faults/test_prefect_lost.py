@@ -1,0 +1,62 @@
+"""建立台账: the ledger remembers. Prefect may be away, restarted or lost with all it knew, and no case ends there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+
+import pytest
+
+from infra.deployments import deploy
+from infra.prefect_api import PrefectAway
+from tests.prefect_server import PrefectServer, Town, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A server of this module alone, because it is killed."""
+    server = PrefectServer(tmp_path_factory.mktemp("lost"))
+    server.start()
+    yield server
+    server.process.kill()
+
+
+@pytest.fixture
+async def asleep(town: Town) -> AsyncIterator[str]:
+    """A case that waits for its department."""
+    number = await town.complain()
+    await town.rests(number, "departmental_fix")
+    yield number
+
+
+async def test_an_answer_given_while_prefect_is_away_is_acted_upon_when_it_is_back(town: Town, asleep: str):
+    town.server.process.kill()
+    with pytest.raises(PrefectAway):
+        await town.act(asleep, "fix", "lead-1", reply="修好了")
+    assert (await town.ledger.case(asleep)).is_moving, "the answer is in the ledger"
+
+    await asyncio.to_thread(town.server.start)
+
+    await town.pulse()
+    await town.rests(asleep, "feedback")
+
+
+async def test_a_lost_prefect_database_is_filled_again_from_the_ledger(town: Town, asleep: str):
+    before, lost = await town.kinds(asleep), await town.run_id(asleep)
+    town.server.process.kill()
+    for file in town.server.home.glob("prefect.db*"):
+        file.unlink()
+    await asyncio.to_thread(town.server.start)
+    await deploy(town.server.api, pulse_seconds=3600)
+    town.worker.kill()
+    town.worker.start()
+
+    await town.pulse()
+
+    await until("a new run", partial(town.run_id, asleep), lambda found: found != lost)
+    await town.rests(asleep, "departmental_fix")
+    assert await town.kinds(asleep) == before
+    assert (await town.run(asleep))["name"] == asleep

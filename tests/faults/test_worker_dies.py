@@ -1,0 +1,58 @@
+"""首接首办: nobody's case is dropped when the process that had it in hand dies, and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from tests.prefect_server import Town, until
+
+pytestmark = pytest.mark.slow
+
+
+async def test_kill_minus_nine_in_the_middle_of_many_runs_loses_and_repeats_nothing(town: Town):
+    numbers = [await town.complain() for _ in range(6)]
+    await until("some are at work", partial(begun, town, numbers), lambda n: 0 < n < len(numbers))
+    town.worker.kill()
+    town.worker.start()
+
+    await until("all settled", partial(settled_after_a_pulse, town, numbers), lambda n: n == len(numbers), within=120)
+
+    for number in numbers:
+        entries = Counter((e.kind, e.data.get("stage")) for e in await town.ledger.entries(number))
+        assert entries["stage_entered", "first_contact"] == entries["stage_entered", "departmental_fix"] == 1
+        letters = [letter.message_id for letter in await town.ledger.letters(number)]
+        assert len(letters) == len(set(letters))
+    assert await town.ledger.verify() == []
+
+
+async def begun(town: Town, numbers: list[str]) -> int:
+    return sum([(await town.ledger.case(number)).stage != "" for number in numbers])
+
+
+async def settled_after_a_pulse(town: Town, numbers: list[str]) -> int:
+    """How many cases wait for their department and sleep in Prefect too."""
+    await town.pulse()
+    count = 0
+    for number in numbers:
+        case, run = await town.ledger.case(number), await town.run(number)
+        count += case.stage == "departmental_fix" and not case.is_moving and run["state"]["name"] == "Suspended"
+    return count
+
+
+async def test_asked_to_stop_the_worker_finishes_its_step_and_leaves_in_order(town: Town):
+    numbers = [await town.complain() for _ in range(4)]
+    await until("one is at work", partial(begun, town, numbers))
+
+    assert await asyncio.to_thread(town.worker.stop, signal.SIGTERM, within=15) == 0
+
+    states = {(await town.run(number))["state"]["name"] for number in numbers}
+    assert states <= {"Scheduled", "Suspended"}, "no run is left at work, and none crashed"
+    town.worker.start()
+    for number in numbers:
+        await town.rests(number, "departmental_fix")
+    assert await town.ledger.verify() == []
