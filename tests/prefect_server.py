@@ -61,12 +61,13 @@ class Process:
     command: tuple[str, ...]
     environment: dict[str, str]
     log: Path
+    folder: Path = ROOT
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.running = subprocess.Popen(
-                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment}, start_new_session=True,
             )  # fmt: skip
 
@@ -251,13 +252,14 @@ def town_worker(
     home = tmp_path_factory.mktemp("town")
     ledger = shutil.copy(sqlite_template, home / "ledger.db")
     apart(lambda: asyncio.run(deploy(prefect_server.api, pulse_seconds=3600)))  # tests beat the pulse themselves
-    worker = prefect_server.worker(home=home, **_surroundings(home, f"sqlite+aiosqlite:///{ledger}"))
+    worker = prefect_server.worker(home=home, **surroundings(home, f"sqlite+aiosqlite:///{ledger}"))
     worker.start()
     yield worker
     worker.kill()
 
 
-def _surroundings(home: Path, ledger: str) -> dict[str, str]:
+def surroundings(home: Path, ledger: str) -> dict[str, str]:
+    """What a worker of a town must know."""
     return {
         "MINSHENG_DATABASE_URL": ledger,
         "MINSHENG_DATA_DIR": str(home),

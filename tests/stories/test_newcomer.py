@@ -183,7 +183,7 @@ def test_with_exit_it_ends_by_itself_and_a_second_start_is_quick(tmp_path: Path)
     began = time.monotonic()
     second = up(tmp_path)
     try:
-        until(lambda: (second.folder / "up.json").exists(), seconds=60)
+        until((second.folder / "up.json").exists, seconds=60)
         assert time.monotonic() - began < 30
         parts = second.children()
         second.process.kill()  # even kill -9 leaves nothing

@@ -1,0 +1,105 @@
+"""便民: one command puts the story on any Prefect server, as often as one likes, and any kind of worker can tell it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from infra.deployments import POOL, deploy, described, worker_environment
+from infra.settings import ROOT
+from tests.prefect_server import PREFECT, PrefectServer, Process, Town, surroundings, until
+
+pytestmark = pytest.mark.slow
+
+
+async def schedules(server: PrefectServer, name: str) -> list[dict[str, object]]:
+    found = await server.call("GET", f"/deployments/name/{name}")
+    return [each["schedule"] for each in found["schedules"]]
+
+
+async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_server: PrefectServer):
+    first = await deploy(prefect_server.api)
+    before = {name: (await prefect_server.call("GET", f"/deployments/name/{name}"))["id"] for name in first}
+    second = await deploy(prefect_server.api)
+    after = {name: (await prefect_server.call("GET", f"/deployments/name/{name}"))["id"] for name in second}
+
+    assert before == after
+    assert set(first) == {"complaint/standard", "pulse/pulse"}
+    assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
+    assert await schedules(prefect_server, "complaint/standard") == []
+
+
+async def test_every_process_file_has_a_deployment():
+    names = {one["name"] for one in described()}
+    assert {path.stem for path in (ROOT / "rules" / "qingdao" / "process").glob("*.yaml")} <= names
+
+
+async def test_the_pulse_can_beat_faster_and_beats_by_itself(town: Town):
+    await deploy(town.server.api, pulse_seconds=2)
+    ended = {"flows": {"name": {"any_": ["pulse"]}}, "flow_runs": {"state": {"name": {"any_": ["Completed"]}}}}
+    await until("two beats", partial(town.server.call, "POST", "/flow_runs/filter", **ended), lambda runs: len(runs) > 1)
+    await deploy(town.server.api, pulse_seconds=3600)
+
+    assert [s["interval"] for s in await schedules(town.server, "pulse/pulse")] == [3600]
+
+
+async def test_of_the_pulses_missed_in_an_outage_only_one_works(town: Town):
+    await asyncio.to_thread(town.worker.stop)
+    missed = [await town.server.start_run("pulse/pulse") for _ in range(5)]
+    beats = town.worker.text.count("woken:")
+
+    town.worker.start()
+
+    for run_id in missed:
+        await until("its end", partial(town.server.run, run_id), lambda run: run["state"]["name"] == "Completed")
+    assert town.worker.text.count("woken:") == beats + 1
+
+
+async def test_prefects_own_deploy_command_reads_the_same_file(prefect_server: PrefectServer, tmp_path: Path):
+    await deploy(prefect_server.api)
+    before = await prefect_server.call("GET", "/deployments/name/complaint/standard")
+    environment = {**os.environ, **worker_environment(tmp_path, prefect_server.api)}
+
+    done = await asyncio.to_thread(
+        subprocess.run, [*PREFECT, "--no-prompt", "deploy", "--all"], cwd=ROOT, env=environment,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = await prefect_server.call("GET", "/deployments/name/complaint/standard")
+    same = ("id", "entrypoint", "work_pool_name", "tags", "enforce_parameter_schema")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
+
+
+@pytest.fixture
+def process_worker(town: Town, tmp_path: Path) -> Iterator[Process]:
+    """Prefect's own worker on the same pool and ledger, in a folder that has nothing to do with the project."""
+    town.worker.stop()
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    more = surroundings(home, town.ledger.url) | {"MINSHENG_MOMENT_FILE": str(town.moment)}
+    worker = town.server.worker(home=home, kind="process", **more)
+    worker.folder = home
+    worker.start()
+    yield worker
+    worker.kill()
+    town.worker.start()
+
+
+async def test_prefects_own_process_worker_runs_the_same_deployments(town: Town, process_worker: Process):
+    assert (await town.server.call("GET", f"/work_pools/{POOL}"))["type"] == "warm"
+    number = await town.complain()
+    await town.rests(number, "departmental_fix", within=90)
+    await town.act(number, "fix", "lead-1", reply="修好了")
+    await town.rests(number, "feedback", within=60)
+
+    assert await town.ledger.verify() == []
+    history = await town.server.history(await town.run_id(number))
+    assert history.count("Suspended") == 2
