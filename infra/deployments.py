@@ -34,6 +34,7 @@ SERVER = {
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",  # loads every paused run every 5 s (P11)
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",  # no automation may touch a case (P21)
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # 30 days; the ledger keeps all
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
 }
 """Environment of a Prefect server for Minsheng (engine-notes.md, reliability.md P10, P11, P21, P41, P54–P58)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Header, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,8 +46,11 @@ class Act(BaseModel):
 
 
 @router.post("/complaints", status_code=201, response_model=Receipt)
-async def submit(body: Submission, provided: Provided, later: BackgroundTasks, key: Key = None) -> Any:
-    """Take a complaint in. The same ``Idempotency-Key`` with the same content gives the same answer again."""
+async def submit(
+    body: Submission, provided: Provided, later: BackgroundTasks, answer: Response, *, key: Key = None
+) -> Any:
+    """Take a complaint in. The same ``Idempotency-Key`` with the same content gives the same answer again, marked
+    with the header ``Idempotent-Replayed: true``."""
     book = await provided.ledger.active()
     try:
         complaint = body.complaint(book)
@@ -57,6 +60,8 @@ async def submit(body: Submission, provided: Provided, later: BackgroundTasks, k
         recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key)
     except KeyReused as fault:
         raise HTTPException(409, f"Idempotency-Key '{key}' was used for another complaint; use a new key") from fault
+    if recorded.repeated:
+        answer.headers["Idempotent-Replayed"] = "true"
     later.add_task(provided.follow_up, recorded.case)
     return receipt(recorded.case.number)
 

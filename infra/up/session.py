@@ -7,8 +7,9 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import FrameType
+from typing import Any
 
 from infra.demo.play import Demo
 from infra.deployments import deploy
@@ -94,7 +95,7 @@ def _deploy(plan: Plan, tree: Tree, *, pulse: int) -> None:
     """Tell Prefect the flows; on SQLite it may be too busy for a moment, right after its start above all."""
     for nth in range(1, DEPLOY_TRIES + 1):
         try:
-            asyncio.run(deploy(plan.api, pulse_seconds=pulse))
+            asyncio.run(_unless_stopped(deploy(plan.api, pulse_seconds=pulse), tree))
         except Mistake as fault:
             if nth == DEPLOY_TRIES:
                 raise PartFault(str(fault)) from fault
@@ -102,6 +103,15 @@ def _deploy(plan: Plan, tree: Tree, *, pulse: int) -> None:
             tree.pause(1)
         else:
             return
+
+
+async def _unless_stopped(job: Coroutine[Any, Any, Any], tree: Tree) -> None:
+    """Carry out ``job``; give it up when somebody asks to stop."""
+    task = asyncio.ensure_future(job)
+    while not task.done():
+        await asyncio.wait([task], timeout=LOOK)
+        tree.check_stop()
+    await task
 
 
 def _announce(plan: Plan, screen: Screen) -> None:
@@ -159,6 +169,8 @@ def _asked_to_stop(tree: Tree) -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         if tree.stopping.is_set():
             tree.hurry.set()
+            if not tree.running:
+                os._exit(INTERRUPTED)  # nothing was started; a database that does not answer need not be waited for
         tree.stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -10,7 +10,8 @@ from sqlalchemy import __version__ as sqlalchemy_version
 
 
 def test_the_prefect_server_imports():
-    done = subprocess.run([sys.executable, "-c", "import prefect.server.api.server"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", "import prefect.server.api.server"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

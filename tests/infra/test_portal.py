@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.access import sign_in_token
+from infra.access import TaskLink, sign_in_token, task_token
 from infra.chance import token
 from infra.ledger import Ledger
+from infra.moment import now
 from infra.portal.app import create_app
 from infra.portal.services import Services
 from infra.settings import settings
 from rules.case import Signal
 from rules.decide import PROCEED
-from infra.moment import now
 
 NOISE = {"channel": "web", "subject": "半夜施工噪声", "description": "工地每天凌晨打桩", "address": "市南区香港中路"}
 UNCLEAR = {"channel": "web", "subject": "qwerty", "description": "asdf"}
@@ -44,8 +44,6 @@ async def submitted(portal: httpx.AsyncClient, ledger: Ledger, matter: dict[str,
 
 
 async def link(ledger: Ledger, number: str, role: str) -> str:
-    from infra.access import TaskLink, task_token
-
     own = (await ledger.case(number)).open_assignments(role)[0]
     return task_token(TaskLink(number, own.id, own.party))
 
@@ -62,6 +60,7 @@ async def test_the_same_key_gives_the_same_answer_and_other_words_are_refused(po
     again = await portal.post("/api/v1/complaints", json=NOISE, headers=headers)
     other = await portal.post("/api/v1/complaints", json=UNCLEAR, headers=headers)
     assert first.json() == again.json()
+    assert [r.headers.get("idempotent-replayed") for r in (first, again)] == [None, "true"]
     assert other.status_code == 409
     assert "k1" in other.text
 
@@ -109,7 +108,7 @@ async def test_the_citizen_sees_stage_owner_deadlines_and_story(portal, sqlite_l
     assert seen["outcome"] is None
     assert seen["lead"]["code"] == "shinan-urban"
     assert {c["name"] for c in seen["clocks"]} >= {"whole_case", "fix"}
-    assert [item["kind"] for item in seen["timeline"]][0] == "complaint_received"
+    assert seen["timeline"][0]["kind"] == "complaint_received"
 
 
 async def test_a_department_finds_its_actions_with_their_fields(portal, sqlite_ledger):

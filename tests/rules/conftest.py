@@ -16,6 +16,12 @@ from rules.decide import PROCEED, TICK, decide, submit
 from rules.evolve import fold
 from rules.rulebook import Rulebook, build
 
+NOISE = {
+    "channel": "web",
+    "subject": "半夜施工噪声",
+    "description": "工地每天凌晨打桩",
+    "address": "市南区香港中路",
+}
 MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday 23 November 2026, 10:00 in Qingdao."""
 
@@ -75,11 +81,10 @@ class Life:
 
 
 @pytest.fixture
-def life(book: Rulebook):  # noqa: ANN201 -- a factory
+def life(book: Rulebook):
     """A new complaint: by default night-time building noise in Shinan, which has one owner."""
 
     def begin(**matter: Any) -> Life:
-        given = {"channel": "web", "subject": "半夜施工噪声", "description": "工地每天凌晨打桩", "address": "市南区香港中路"}
-        return Life(book, Complaint(**given | matter))
+        return Life(book, Complaint(**NOISE | matter))
 
     return begin

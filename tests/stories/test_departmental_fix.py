@@ -1,4 +1,4 @@
-"""立查立纠、立行立改: what one department can solve, it solves at once; what is not its own it returns, with a reason."""
+"""立查立纠、立行立改: what one department can solve, it solves at once; what is not its own it returns."""
 
 import pytest
 
