@@ -24,7 +24,7 @@ check: ## style, types, import order and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/mypy rules infra tasks flows
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -p no:randomly tests/test_budgets.py
+	$(BIN)/python -m pytest -q -p no:randomly tests/test_architecture.py
 
 bench: ## lives per second through the portal of a running `minsheng up`
 	@$(INSTALL) requirements-run.lock

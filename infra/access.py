@@ -83,11 +83,12 @@ def read_session_token(token: str) -> str:
 
 def _read(purpose: str, token: str, life: timedelta) -> list[str]:
     try:
-        return _signer(purpose).loads(token, max_age=int(life.total_seconds()))
+        said: list[str] = _signer(purpose).loads(token, max_age=int(life.total_seconds()))
     except SignatureExpired as fault:
         raise LinkExpired(purpose) from fault
     except BadSignature as fault:
         raise LinkFault(purpose) from fault
+    return said
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:

@@ -36,6 +36,7 @@ SERVER = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # 30 days; the ledger keeps all
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT5M",  # else sixty pulses wait after an hour's outage
 }
 """Environment of a Prefect server for Minsheng (engine-notes.md, reliability.md P10, P11, P21, P41, P54–P58)."""
 
@@ -54,8 +55,10 @@ WORKER = {
 
 def server_environment(home: Path, port: int) -> dict[str, str]:
     """What a Prefect server on loopback needs; it keeps its database in ``home``."""
+    own = f"http://127.0.0.1:{port}"
     address = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
-    return {**SERVER, **address, "PREFECT_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    pages = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{own},http://localhost:{port}"}  # no other web page (P55)
+    return {**SERVER, **address, **pages, "PREFECT_HOME": str(home), "PREFECT_API_URL": f"{own}/api"}
 
 
 def worker_environment(home: Path, api_url: str) -> dict[str, str]:

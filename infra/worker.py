@@ -55,7 +55,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     async def setup(self) -> None:
         """The worker owns its signals; the engine's own handler would crash whatever run is at work (P26)."""
-        _quieten_the_engine()
+        _adapt_the_engine()
         self._main = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
@@ -125,10 +125,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             self._main.cancel()
 
 
-def _quieten_the_engine() -> None:
+def _adapt_the_engine() -> None:
     """Leave out what the engine does for every run in case somebody stops it from outside: a signal handler, and a
     thread with an event loop and a websocket of its own that this loop would wait for (P13: 0.3 s per wake). A step
     lasts milliseconds; whatever was done to the run meanwhile is seen when it goes to sleep."""
     vars(engine)["capture_sigterm"] = contextlib.nullcontext
     vars(engine)["observe_flow_run_suspension"] = lambda *_: contextlib.nullcontext()
     logging.getLogger("prefect.flow_runs").addFilter(_NotAnError())
+    logging.getLogger("minsheng").setLevel(logging.INFO)

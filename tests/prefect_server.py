@@ -120,8 +120,10 @@ class PrefectServer:
             time.sleep(0.2)
 
     def worker(self, *, home: Path, kind: str = "warm", **more: str) -> Process:
-        """A worker that is not started yet; ``more`` is environment."""
-        options = ("--pool", POOL, "--type", kind, "--limit", "2", "--name", f"{kind}-{home.name}")
+        """A worker that is not started yet; ``more`` is environment. The process worker has no limit: with one it
+        ends when a run is woken whose process of before has not quite ended."""
+        limit = ("--limit", "2") if kind == "warm" else ()
+        options = ("--pool", POOL, "--type", kind, "--name", f"{kind}-{home.name}", *limit)
         environment = {**worker_environment(home, self.api), **more}
         return Process((*PREFECT, "worker", "start", *options), environment, home / "worker.log")
 

@@ -25,7 +25,7 @@ async def test_kill_minus_nine_in_the_middle_of_many_runs_loses_and_repeats_noth
     for number in numbers:
         entries = Counter((e.kind, e.data.get("stage")) for e in await town.ledger.entries(number))
         assert entries["stage_entered", "first_contact"] == entries["stage_entered", "departmental_fix"] == 1
-        letters = [(letter.seq, letter.index) for letter in await town.ledger.letters(number)]
+        letters = [letter.key for letter in await town.ledger.letters(number)]
         assert len(letters) == len(set(letters))
     assert await town.ledger.verify() == []
 

@@ -73,8 +73,9 @@ async def test_prefects_own_deploy_command_reads_the_same_file(prefect_server: P
 
     assert done.returncode == 0, done.stdout + done.stderr
     after = await prefect_server.call("GET", "/deployments/name/complaint/standard")
-    same = ("id", "entrypoint", "work_pool_name", "tags", "enforce_parameter_schema")
+    same = ("id", "entrypoint", "work_pool_name", "tags", "path")
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert not after["pull_steps"], "no path of this machine"
     assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
 
 
