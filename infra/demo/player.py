@@ -64,6 +64,7 @@ class Player:
             if not self.number:
                 self._submit()
             elif self._news():
+                self.note = ""
                 self._act()
         except Declined as reason:
             self.note = f"declined: {reason}"
