@@ -13,7 +13,7 @@ from prefect.exceptions import PrefectException
 
 from infra.locale import moment_text
 from infra.settings import settings
-from infra.wording import category_name, district_name, party_name, sentence, stage_name, term
+from infra.wording import category_name, clock_name, district_name, party_name, sentence, stage_name, term
 from rules.case import Case, Entry
 from rules.rulebook import Rulebook
 from tasks._step import means
@@ -72,7 +72,7 @@ def _clocks(case: Case, book: Rulebook) -> list[dict[str, Any]]:
     running = sorted((c for c in case.clocks if c.runs), key=lambda c: c.due_at)
     return [
         {
-            "clock": term(locale, c.name),
+            "clock": clock_name(c.name, locale),
             "holder": party_name(book, c.holder, locale),
             "due": moment_text(c.due_at, locale),
             "rung": term(locale, c.rung),

@@ -11,6 +11,7 @@ from infra.locale import label, say
 from infra.wording import (
     FIELDS,
     category_name,
+    clock_name,
     district_name,
     party_name,
     refusal_text,
@@ -81,7 +82,7 @@ def clock(item: Clock, case: Case, book: Rulebook, now: datetime, locale: str) -
     holder = item.holder if item.assignment else case.lead or item.holder
     return {
         "name": item.name,
-        "label": term(locale, item.name),
+        "label": clock_name(item.name, locale),
         "holder": party_name(book, holder, locale),
         "due_at": item.due_at,
         "late": item.due_at < now and item.holder != CITIZEN,

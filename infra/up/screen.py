@@ -68,29 +68,30 @@ class LiveScreen(Screen):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._starting: dict[str, float] = {}
+        self._starting: dict[str, tuple[float, Spinner]] = {}
         self._last: Sequence[Row] = ()
+        self._told = False
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._picture)
         self._live.start()
 
     def starting(self, name: str) -> None:
-        self._starting[name] = time.monotonic()
+        self._starting[name] = time.monotonic(), Spinner("dots", text=f"{name} …")
 
     def ready(self, name: str) -> None:
-        took = time.monotonic() - self._starting.pop(name, time.monotonic())
+        took = time.monotonic() - self._starting.pop(name)[0]
         self.console.print(Text.assemble(("✓ ", "green"), f"{name} ", (f"{took:.1f} s", "dim")))
 
     def samples(self, rows: Sequence[Row]) -> None:
-        self._last = tuple(rows)
-        if rows and all(row.ended for row in rows):
+        ended = all(row.ended for row in rows)
+        if ended and not self._told:
             self.console.print(_sample_table(rows))
-            self._last = ()
+        self._last, self._told = () if ended else tuple(rows), ended
 
     def close(self) -> None:
         self._live.stop()
 
     def _picture(self) -> Group:
-        spinners = [Spinner("dots", text=f"{name} …") for name in list(self._starting)]
+        spinners = [spinner for _, spinner in list(self._starting.values())]
         return Group(*spinners, *([_sample_table(self._last)] if self._last else []))
 
 
