@@ -48,7 +48,9 @@ def up(
     *,
     demo: Annotated[int, typer.Option(help="Play so many sample complaints.")] = 0,
     exit: Annotated[bool, typer.Option("--exit", help="End after the samples; 0 when every one closed.")] = False,
-    speed: Annotated[float, typer.Option(help="Seconds of case time per second: 3600 lets an hour pass.")] = 1.0,
+    speed: Annotated[
+        float | None, typer.Option(help="Seconds of case time per second.", show_default="3600 for the samples, else 1")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the portal; 0: any free one.")] = 8080,
     prefect_port: Annotated[int, typer.Option(help="Port of Prefect; 0: any free one.")] = 4200,
     data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path(".minsheng"),
@@ -57,7 +59,8 @@ def up(
     from infra.up.plan import Wishes
     from infra.up.session import run
 
-    wishes = Wishes(demo=demo, exit=exit, speed=speed, port=port, prefect_port=prefect_port, data=data)
+    pace = speed if speed is not None else 3600.0 if demo else 1.0
+    wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=data)
     raise typer.Exit(run(wishes))
 
 

@@ -98,7 +98,7 @@ def clock_name(locale: str, name: str) -> str:
     return say(locale, CLOCKS.get(plain, plain))
 
 
-def letter_name(letter: str, locale: str) -> str:
+def letter_name(locale: str, letter: str) -> str:
     return say(locale, LETTERS.get(letter, letter))
 
 

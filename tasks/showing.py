@@ -72,7 +72,7 @@ def _clocks(case: Case, book: Rulebook) -> list[dict[str, Any]]:
     running = sorted((c for c in case.clocks if c.runs), key=lambda c: c.due_at)
     return [
         {
-            "clock": clock_name(c.name, locale),
+            "clock": clock_name(locale, c.name),
             "holder": party_name(book, c.holder, locale),
             "due": moment_text(c.due_at, locale),
             "rung": term(locale, c.rung),

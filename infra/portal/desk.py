@@ -129,7 +129,7 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
     letters = [
         {
             "letter": x,
-            "name": letter_name(x.letter, locale),
+            "name": letter_name(locale, x.letter),
             "to": party_name(book, x.to, locale),
             "status": term(locale, x.status),
         }

@@ -82,7 +82,7 @@ def clock(item: Clock, case: Case, book: Rulebook, now: datetime, locale: str) -
     holder = item.holder if item.assignment else case.lead or item.holder
     return {
         "name": item.name,
-        "label": clock_name(item.name, locale),
+        "label": clock_name(locale, item.name),
         "holder": party_name(book, holder, locale),
         "due_at": item.due_at,
         "late": item.due_at < now and item.holder != CITIZEN,

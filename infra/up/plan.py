@@ -16,6 +16,7 @@ from infra.mistakes import Mistake
 from infra.moment import ANCHOR_FILE
 from infra.rulebook_files import read_folder
 from infra.settings import Settings, SettingsFault, prefect_api_url, settings
+from infra.up.health import answers
 from infra.up.ports import LOCAL, Ports
 from rules.faults import RulebookFaults
 from rules.rulebook import build
@@ -94,7 +95,7 @@ def make_plan(wishes: Wishes) -> Plan:
     ports = Ports(known.portal_host)
     portal_port = ports.take(wishes.port, "--port", "the portal")
     prefect_port, api = _prefect(ports, wishes)
-    mailbox_port, mailbox, smtp_port, smtp = _mail(ports, known, near=portal_port)
+    mailbox_port, mailbox, smtp_port, smtp = _mail(ports, known, near=portal_port, demo=wishes.demo)
     told = "portal_url" in known.model_fields_set
     return Plan(
         wishes=wishes, folder=folder, lock=lock, portal_port=portal_port, portal_host=known.portal_host,
@@ -159,14 +160,19 @@ def _check_key(known: Settings, folder: Path) -> None:
 
 def _prefect(ports: Ports, wishes: Wishes) -> tuple[int, str]:
     try:
-        return 0, prefect_api_url()
+        api = prefect_api_url()
     except SettingsFault:
         port = ports.take(wishes.prefect_port, "--prefect-port", "Prefect")
         return port, f"http://{LOCAL}:{port}/api"
+    if not answers(f"{api}/health"):
+        raise Mistake(f"no Prefect server answers at {api}; start it, or unset PREFECT_API_URL to have one started")
+    return 0, api
 
 
-def _mail(ports: Ports, known: Settings, *, near: int) -> tuple[int, str, int, str]:
+def _mail(ports: Ports, known: Settings, *, near: int, demo: int) -> tuple[int, str, int, str]:
     if "smtp_url" in known.model_fields_set:
+        if demo and not known.mailbox_url:
+            raise Mistake("the samples read delivered mails: set MINSHENG_MAILBOX_URL, or unset MINSHENG_SMTP_URL")
         return 0, known.mailbox_url, 0, known.smtp_url
     mailbox, smtp = ports.near(near + 1), ports.near(near + 2)
     return mailbox, f"http://{LOCAL}:{mailbox}", smtp, f"smtp://{LOCAL}:{smtp}"
