@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from infra.ledger import schema
-from infra.ledger.database import Database
+from infra.ledger.database import Database, sqlite_file
 from infra.ledger.leases import LeaseHeld, Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.recording import (
@@ -33,7 +32,7 @@ from rules.evolve import fold
 
 __all__ = [
     "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
-    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase", "Unstorable",
+    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -100,8 +99,6 @@ class Ledger:
         """Bring the tables to the newest revision; harmless when they are."""
         from infra.ledger.migrations import upgrade  # noqa: PLC0415 -- alembic is needed by one command only
 
-        if (file := sqlite_file(self.url)) is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(upgrade, self.url)
 
     async def entries(self, number: str) -> list[Entry]:
@@ -134,9 +131,3 @@ class Ledger:
 
     async def close(self) -> None:
         await self.db.close()
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file behind a SQLite address."""
-    parsed = sa.make_url(url)
-    return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from infra.ledger.database import Database
+from infra.ledger.database import Database, sqlite_file
 
 VERSION_TABLE = "minsheng_version"
 
@@ -25,7 +28,23 @@ def config(url: str) -> Config:
 
 def upgrade(url: str, revision: str = "head") -> None:
     """All or nothing, one at a time. Run it in a thread of its own: the migration opens an event loop."""
-    command.upgrade(config(url), revision)
+    with _alone(sqlite_file(url)):
+        command.upgrade(config(url), revision)
+
+
+@contextmanager
+def _alone(file: Path | None) -> Iterator[None]:
+    """Hold off other processes: SQLite does not queue those that switch a new file to WAL, it answers "locked"."""
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)  # which gives the lock back
 
 
 def run_in_one_transaction(url: str, run: Callable[[sa.Connection], None]) -> None:
