@@ -5,8 +5,9 @@ A wake is only a hint; what a case is, the ledger says. Every call here may be r
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,8 +25,6 @@ ASLEEP = ("PAUSED", "SCHEDULED")
 """How the run of an open case is found at rest."""
 PATIENCE = timedelta(seconds=30)
 """How long a run may be pending or running without a lease before it counts as dead (wall time)."""
-FINAL = range(400, 429)
-"""Answers that no repeat will change; 429 and above pass."""
 AT_ONCE = 8
 """Calls under way at the same time; one by one where everything is embedded: SQLite has a single write lock (P8)."""
 BATCH = 200
@@ -63,13 +62,7 @@ class Orchestrator:
         wanted = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": {"name": {"any_": list(ENDS)}}}}
         found = await self._prefect.ask("POST", "/flow_runs/filter", {**wanted, "limit": BATCH})
         known = await self._ledger.leases.runs([run["id"] for run in found])
-        for run in found:
-            case = known.get(run["id"])
-            if case is not None and case.is_open:
-                await self._schedule(run["id"], force=True)
-            else:
-                await self._set_state(run["id"], {"type": "COMPLETED", "name": CLOSED_BY_US}, force=True)
-        return len(found)
+        return await _all_of(self._put_one_right(run["id"], known.get(run["id"])) for run in found)
 
     async def check(self, runs: list[Run]) -> int:
         """Start again the runs that Prefect does not have (any more), requeue the dead; the number mended."""
@@ -78,10 +71,15 @@ class Orchestrator:
         for first in range(0, len(ids), BATCH):
             wanted = {"flow_runs": {"id": {"any_": ids[first : first + BATCH]}}, "limit": BATCH}
             there |= {run["id"]: run["state"] for run in await self._prefect.ask("POST", "/flow_runs/filter", wanted)}
-        mended = 0
-        for run in runs:
-            mended += await self._mend(run, there.get(run.run_id or ""))
-        return mended
+        return await _all_of(self._mend(run, there.get(run.run_id or "")) for run in runs)
+
+    async def _put_one_right(self, run_id: str, case: Run | None) -> bool:
+        """The run of an open case goes on; of a closed case, or of none, it ends properly."""
+        if case is not None and case.is_open:
+            await self._schedule(run_id, force=True)
+        else:
+            await self._set_state(run_id, {"type": "COMPLETED", "name": CLOSED_BY_US}, force=True)
+        return True
 
     async def _mend(self, run: Run, state: Mapping[str, Any] | None) -> bool:
         """A missing run is made again; one that is dead, or ended though its case is open, is scheduled again."""
@@ -134,6 +132,17 @@ class Orchestrator:
         answer = await self._prefect.ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": force})
         if answer and answer["status"] != "ACCEPT":
             log.info("run %s: %s was answered %s", run_id, state["name"], answer["status"])
+
+
+async def _all_of(repairs: Iterable[Awaitable[bool]]) -> int:
+    """How many of the repairs did something; one that fails does not stop the others."""
+    done = await asyncio.gather(*repairs, return_exceptions=True)
+    for fault in done:
+        if isinstance(fault, PrefectAway):
+            log.warning("a run could not be put right: %s", fault)
+        elif isinstance(fault, BaseException):
+            raise fault
+    return sum(bool(one) for one in done if not isinstance(one, BaseException))
 
 
 def _repair(state: Mapping[str, Any], run: Run) -> bool | None:

@@ -10,13 +10,14 @@ import httpx
 
 from infra.chance import jitter
 
-TRIES = 7
-FIRST_PAUSE = 0.3
-"""Seconds before the first repeat; doubled each time, so a server may be busy or away for about twenty seconds."""
+TRIES = 12
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+"""Seconds between repeats, doubled each time: a server may be away for about fifteen seconds, and on SQLite a call
+that lost a race for the lock (P8: most creations of a run do, while others write) has a dozen chances."""
 
 
 class PrefectAway(Exception):
-    """Prefect does not answer now."""
+    """Prefect does not answer now, or refuses; the pulse will repeat what has to be done."""
 
 
 class PrefectApi:
@@ -30,12 +31,13 @@ class PrefectApi:
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer; ``None`` for 404 and 409. Every call may be repeated.
 
-        Raises :class:`PrefectAway` when the server stays busy or away, ``httpx.HTTPStatusError`` when it says no.
+        Raises :class:`PrefectAway` when the server stays busy or away, or says no.
         """
         fault = ""
         for nth in range(TRIES):
             if nth:
-                await asyncio.sleep(jitter(FIRST_PAUSE * 2 ** (nth - 1)))  # back-off, not a wait for an event
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (nth - 1))
+                await asyncio.sleep(jitter(pause))  # back-off, not a wait for an event
             try:
                 async with self._turns:
                     answer = await self._http.request(method, path, json=body)
@@ -44,10 +46,11 @@ class PrefectApi:
                 continue
             if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT):
                 return None
-            if not answer.is_server_error:
-                answer.raise_for_status()
+            if answer.is_success:
                 return answer.json() if answer.content else None
-            fault = f"HTTP {answer.status_code}"
+            fault = f"HTTP {answer.status_code} {answer.text[:200]}"
+            if answer.is_client_error:
+                break
         raise PrefectAway(f"{method} {path}: {fault}")
 
     async def close(self) -> None:

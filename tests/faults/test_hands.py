@@ -120,15 +120,17 @@ async def _lose_it(_number: str) -> str:
 
 
 async def test_a_case_that_cannot_be_woken_does_not_stop_the_others(town: Town):
-    broken, sound = await waiting(town), await waiting(town)
-    await town.server.call("DELETE", f"/flow_runs/{await town.run_id(broken)}")
-    c = schema.cases.c
-    async with town.ledger.db.write() as connection:
-        await connection.execute(sa.update(schema.cases).where(c.number == broken).values(process="no-such-process"))
+    broken, sound, cancelled = await waiting(town), await waiting(town), await waiting(town)
     town.orchestrator.wake = _lose_it  # type: ignore[method-assign]
     for number in (broken, sound):
         await town.act(number, "fix", "lead-1", reply="修好了")
+    await town.server.call("DELETE", f"/flow_runs/{await town.run_id(broken)}")
+    await town.server.set_state(await town.run_id(cancelled), "CANCELLED", force=True)
+    c = schema.cases.c
+    async with town.ledger.db.write() as connection:
+        await connection.execute(sa.update(schema.cases).where(c.number == broken).values(process="no-such-process"))
 
     await town.pulse()
 
     await town.rests(sound, "feedback")
+    await town.rests(cancelled, "departmental_fix")

@@ -1,0 +1,133 @@
+"""党务公开: operators see every case as a run. What a wake does to a run in each of its states, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from infra import orchestrator as module
+from infra.deployments import deploy
+from infra.ledger import Ledger, UnknownCase, schema
+from infra.moment import wall
+from infra.orchestrator import Orchestrator
+from infra.prefect_api import PrefectApi, PrefectAway
+from tests import lives
+from tests.lives import NOW
+from tests.prefect_server import PrefectServer, free_port, prefect_server
+
+__all__ = ["prefect_server"]
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Desk:
+    """A case in the ledger, its run at a server, and no worker."""
+
+    server: PrefectServer
+    ledger: Ledger
+    orchestrator: Orchestrator
+    number: str
+
+    async def run(self) -> dict[str, object]:
+        return await self.server.run((await self.ledger.run_of(self.number)).run_id)
+
+    async def state(self, kind: str, **details: str) -> None:
+        """Put the run in this state, whatever it was in."""
+        run_id = (await self.ledger.run_of(self.number)).run_id
+        state = {"type": kind, "state_details": details}
+        await self.server.call("POST", f"/flow_runs/{run_id}/set_state", state=state, force=True)
+
+
+@pytest.fixture
+async def desk(prefect_server: PrefectServer, sqlite_ledger: Ledger) -> AsyncIterator[Desk]:
+    await prefect_server.forget_runs()
+    await deploy(prefect_server.api, pulse_seconds=3600)
+    orchestrator = Orchestrator(sqlite_ledger, prefect_server.api)
+    number = (await lives.received(sqlite_ledger, NOW)).number
+    yield Desk(prefect_server, sqlite_ledger, orchestrator, number)
+    await orchestrator.close()
+
+
+async def test_the_first_wake_starts_the_run_that_bears_the_number_and_a_second_leaves_it(desk: Desk):
+    assert await desk.orchestrator.wake(desk.number) == "started"
+    assert await desk.orchestrator.wake(desk.number) == "left"
+
+    run = await desk.run()
+    assert (run["name"], run["parameters"]) == (desk.number, {"number": desk.number})
+    assert run["idempotency_key"] == desk.number
+    assert run["work_pool_name"] == "complaints"
+
+
+async def test_two_that_start_the_same_case_at_once_get_one_run(desk: Desk):
+    others = [Orchestrator(desk.ledger, desk.server.api) for _ in range(3)]
+    await asyncio.gather(*(other.wake(desk.number) for other in others))
+    for other in others:
+        await other.close()
+
+    assert await desk.server.call("POST", "/flow_runs/count", flow_runs={"name": {"any_": [desk.number]}}) == 1
+
+
+@pytest.mark.parametrize("kind", ["PAUSED", "COMPLETED", "FAILED", "CRASHED", "CANCELLED"])
+async def test_a_run_that_does_not_look_at_its_case_is_scheduled_now(desk: Desk, kind: str):
+    await desk.orchestrator.wake(desk.number)
+    await desk.state(kind)
+
+    assert await desk.orchestrator.wake(desk.number) == "woken"
+
+    state = (await desk.run())["state"]
+    assert (state["type"], state["name"]) == ("SCHEDULED", "Resuming")
+
+
+async def test_a_run_put_off_is_brought_forward(desk: Desk):
+    await desk.orchestrator.wake(desk.number)
+    await desk.state("SCHEDULED", scheduled_time="2036-01-01T00:00:00Z")
+
+    assert await desk.orchestrator.wake(desk.number) == "woken"
+
+    assert str((await desk.run())["expected_start_time"]) < "2036"
+
+
+@pytest.mark.parametrize("kind", ["PENDING", "RUNNING"])
+async def test_a_run_at_work_is_left_alone_until_it_counts_as_dead(
+    desk: Desk, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    await desk.orchestrator.wake(desk.number)
+    await desk.state(kind)
+    assert await desk.orchestrator.wake(desk.number) == "left"
+
+    monkeypatch.setattr(module, "PATIENCE", timedelta())
+    await desk.ledger.take(desk.number)
+    assert await desk.orchestrator.wake(desk.number) == "left", "somebody holds the lease"
+    c = schema.cases.c
+    async with desk.ledger.db.write() as connection:
+        over = sa.update(schema.cases).where(c.number == desk.number).values(lease_until=wall() - timedelta(seconds=1))
+        await connection.execute(over)
+
+    assert await desk.orchestrator.wake(desk.number) == "woken"
+
+
+async def test_the_run_of_a_closed_case_is_never_woken(desk: Desk):
+    done = (await lives.closed(desk.ledger, NOW)).number
+    assert await desk.orchestrator.wake(done) == "closed"
+    with pytest.raises(UnknownCase):
+        await desk.orchestrator.wake("QD000000-NOBODY")
+
+
+async def test_nobody_there_is_said_after_a_while(sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("infra.prefect_api.TRIES", 2)
+    nobody = PrefectApi(f"http://127.0.0.1:{free_port()}/api")
+    with pytest.raises(PrefectAway):
+        await nobody.ask("GET", "/health")
+    await nobody.close()
+
+
+async def test_what_prefect_refuses_is_not_asked_again(desk: Desk):
+    api = PrefectApi(desk.server.api)
+    with pytest.raises(PrefectAway, match="422"):
+        await api.ask("POST", "/flow_runs/filter", {"limit": -1})
+    await api.close()
