@@ -1,7 +1,6 @@
-"""What tests need beyond Python packages: a PostgreSQL server and a browser, from Debian, when root may install them.
+"""What tests need beyond Python packages and do not bring themselves: a browser, from Debian, when root may install it.
 
-An ordinary user on a machine without them is not stopped: the tests use the PostgreSQL that comes as a Python package,
-and say which browser tests they leave out.
+An ordinary user on a machine without one is not stopped: the browser tests say that they are left out.
 """
 
 # ruff: noqa: S603, S607, T201 -- runs Debian's own commands, and talks to whoever typed make
@@ -12,13 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 
 def main() -> int:
     wanted = []
-    if not shutil.which("initdb") and not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        wanted.append("postgresql")
     if not shutil.which("chromium") and not shutil.which("google-chrome"):
         wanted += ["chromium", "fonts-wqy-microhei"]
     if wanted:

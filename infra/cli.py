@@ -53,14 +53,15 @@ def up(
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the portal; 0: any free one.")] = 8080,
     prefect_port: Annotated[int, typer.Option(help="Port of Prefect; 0: any free one.")] = 4200,
-    data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path(".minsheng"),
+    data: Data = None,
 ) -> None:
     """Start everything as one process tree: Prefect, worker, portal and mail catcher. Ctrl-C stops it."""
+    from infra.settings import settings
     from infra.up.plan import Wishes
     from infra.up.session import run
 
     pace = speed if speed is not None else 3600.0 if demo else 1.0
-    wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=data)
+    wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=data or settings().data_dir)
     raise typer.Exit(run(wishes))
 
 

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -142,14 +144,40 @@ def test_every_port_is_given_once(tmp_path):
     assert len({plan.portal_port, plan.prefect_port, plan.mailbox_port, plan.smtp_port}) == 4
 
 
-def test_what_runs_elsewhere_is_not_started(tmp_path, monkeypatch):
+@pytest.fixture
+def health_page() -> Iterator[str]:
+    """Something that answers like a Prefect server that is well."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_prefect_that_does_not_answer_is_one_sentence(tmp_path):
+    said = one_sentence(minsheng("up", "--port", "0", cwd=tmp_path, PREFECT_API_URL="http://127.0.0.1:1/api"))
+    assert "no Prefect server answers at http://127.0.0.1:1/api" in said
+
+
+def test_samples_without_a_mailbox_are_refused(tmp_path):
+    given = {"MINSHENG_SMTP_URL": "smtp://mail.example:25"}
+    said = one_sentence(minsheng("up", "--port", "0", "--prefect-port", "0", "--demo", "1", cwd=tmp_path, **given))
+    assert "MINSHENG_MAILBOX_URL" in said
+
+
+def test_what_runs_elsewhere_is_not_started(tmp_path, monkeypatch, health_page):
     monkeypatch.setenv("MINSHENG_SMTP_URL", "smtp://mail.example:25")
-    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example:4200/api")
+    monkeypatch.setenv("PREFECT_API_URL", f"{health_page}/api")
     monkeypatch.setenv("MINSHENG_DATABASE_URL", "postgresql+asyncpg://city@db.example/ledger")
     plan = make_plan(wishes(tmp_path))
     plan.lock.close()
     assert (plan.prefect_port, plan.mailbox_port, plan.smtp_port) == (0, 0, 0)
-    assert plan.environment()["PREFECT_API_URL"] == "http://prefect.example:4200/api"
+    assert plan.environment()["PREFECT_API_URL"] == f"{health_page}/api"
     assert plan.environment()["MINSHENG_SMTP_URL"] == "smtp://mail.example:25"
 
 

@@ -154,7 +154,8 @@ def test_files_go_through_the_portal_that_runs(city: City, tmp_path: Path):
     first = minsheng("submit", "a.json", "--data", str(city.folder), cwd=tmp_path)
     again = minsheng("submit", "a.json", "--data", str(city.folder), cwd=tmp_path)
     assert (first.returncode, again.returncode) == (1, 1)
-    assert first.stdout.startswith(city.addresses["portal"])
+    assert first.stdout.strip() == f"{city.addresses['portal']}: 1 new, 0 there already, 1 bad"
+    assert again.stdout.strip() == f"{city.addresses['portal']}: 0 new, 1 there already, 1 bad"
     assert "row 2, description: is missing" in first.stderr
     assert _count(city, "来自文件") == 1
 
