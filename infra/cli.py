@@ -61,7 +61,8 @@ def up(
     from infra.up.session import run
 
     pace = speed if speed is not None else 3600.0 if demo else 1.0
-    wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=data or settings().data_dir)
+    folder = data or settings().data_dir
+    wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=folder)
     raise typer.Exit(run(wishes))
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,7 +128,7 @@ class PrefectServer:
         return Process((*PREFECT, "worker", "start", *options), environment, home / "worker.log")
 
     async def call(self, method: str, path: str, **body: Any) -> Any:
-        """The JSON answer of the API; asks again when SQLite was locked (P8) or the line broke, as Prefect's client does."""
+        """The JSON answer of the API; asks again when SQLite was locked (P8) or the line broke."""
         async with httpx.AsyncClient(base_url=self.api, timeout=60) as http:
             for _ in range(5):
                 with suppress(httpx.ReadError):
@@ -272,6 +272,11 @@ def surroundings(home: Path, ledger: str) -> dict[str, str]:
     }
 
 
+def _stand_at(moment: Path, then: datetime) -> None:
+    """Case time goes on from ``then``."""
+    moment.write_text(f'{{"wall": {time.time()}, "case": {then.timestamp()}, "speed": 1}}', "utf-8")
+
+
 @pytest.fixture
 async def town(
     prefect_server: PrefectServer, town_worker: Process, book_files: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -280,7 +285,7 @@ async def town(
     await prefect_server.forget_runs()
     moment = Path(town_worker.environment[ANCHOR_FILE])
     monkeypatch.setenv(ANCHOR_FILE, str(moment))
-    moment.write_text(f'{{"wall": {time.time()}, "case": {NOW.timestamp()}, "speed": 1}}', "utf-8")
+    _stand_at(moment, NOW)
     async with opened(town_worker.environment["MINSHENG_DATABASE_URL"], book_files) as ledger:
         orchestrator = Orchestrator(ledger, prefect_server.api)
         yield Town(prefect_server, ledger, orchestrator, town_worker, moment)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from infra.ledger import schema
-from tests.prefect_server import Town, until
+from tests.prefect_server import ENDED, Town, until
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ async def test_many_runs_of_a_new_case_at_once_have_one_effect(town: Town):
 
     await town.rests(number, "departmental_fix")
     for run_id in made:
-        await until("its end", partial(town.server.run, run_id), lambda r: r["state"]["type"] in ("COMPLETED", "FAILED"))
+        await until("its end", partial(town.server.run, run_id), lambda r: r["state"]["type"] in ENDED)
     await town.pulse()
 
     assert (await town.kinds(number)).count("stage_entered") == 2

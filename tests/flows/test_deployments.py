@@ -43,7 +43,8 @@ async def test_every_process_file_has_a_deployment():
 async def test_the_pulse_can_beat_faster_and_beats_by_itself(town: Town):
     await deploy(town.server.api, pulse_seconds=2)
     ended = {"flows": {"name": {"any_": ["pulse"]}}, "flow_runs": {"state": {"name": {"any_": ["Completed"]}}}}
-    await until("two beats", partial(town.server.call, "POST", "/flow_runs/filter", **ended), lambda runs: len(runs) > 1)
+    look = partial(town.server.call, "POST", "/flow_runs/filter", **ended)
+    await until("two beats", look, lambda runs: len(runs) > 1)
     await deploy(town.server.api, pulse_seconds=3600)
 
     assert [s["interval"] for s in await schedules(town.server, "pulse/pulse")] == [3600]
