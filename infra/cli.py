@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from infra.cli_options import Data, run
+from infra.cli_rules import rulebook
 from infra.mistakes import Mistake
 
 BAD_INPUT = 2
@@ -20,22 +21,8 @@ app = typer.Typer(
     name="minsheng", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
-rulebook = typer.Typer(no_args_is_help=True, help="The rulebook that MINSHENG_RULEBOOK names.")
 app.add_typer(database, name="db")
 app.add_typer(rulebook, name="rules")
-
-
-def _use_data(folder: Path | None) -> Path | None:
-    """``--data`` is the same wish as MINSHENG_DATA_DIR; settings are read after this."""
-    if folder is not None:
-        os.environ["MINSHENG_DATA_DIR"] = str(folder)
-    return folder
-
-
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", callback=_use_data, help="Folder of the embedded default.", show_default=".minsheng"),
-]
 
 
 @app.callback()
@@ -58,12 +45,12 @@ def up(
     """Start everything as one process tree: Prefect, worker, portal and mail catcher. Ctrl-C stops it."""
     from infra.settings import settings
     from infra.up.plan import Wishes
-    from infra.up.session import run
+    from infra.up.session import run as supervise
 
     pace = speed if speed is not None else 3600.0 if demo else 1.0
     folder = data or settings().data_dir
     wishes = Wishes(demo=demo, exit=exit, speed=pace, port=port, prefect_port=prefect_port, data=folder)
-    raise typer.Exit(run(wishes))
+    raise typer.Exit(supervise(wishes))
 
 
 @app.command()
@@ -96,10 +83,10 @@ def deploy(
     from infra.inspection import put_rulebook_in_force
     from infra.settings import prefect_api_url
 
-    _run(put_rulebook_in_force())
+    run(put_rulebook_in_force())
     from infra.deployments import deploy as deploy_flows
 
-    _run(deploy_flows(prefect_api_url(), pulse_seconds=pulse_seconds))
+    run(deploy_flows(prefect_api_url(), pulse_seconds=pulse_seconds))
 
 
 @database.command("upgrade")
@@ -107,7 +94,7 @@ def upgrade() -> None:
     """Bring the ledger's tables to the newest revision."""
     from infra.inspection import upgrade_ledger
 
-    _run(upgrade_ledger())
+    run(upgrade_ledger())
 
 
 @app.command()
@@ -135,7 +122,7 @@ def show(
     """Show one case: where it stands, its clocks and everything that happened to it."""
     from infra.inspection import show_case
 
-    _run(show_case(number.strip().upper(), as_json=as_json))
+    run(show_case(number.strip().upper(), as_json=as_json))
 
 
 @app.command()
@@ -146,17 +133,7 @@ def verify(
     """Check that every chain of entries is whole and that the tables equal the folded entries."""
     from infra.inspection import verify_ledger
 
-    raise typer.Exit(_run(verify_ledger(rebuild=rebuild)))
-
-
-@rulebook.command("check")
-def check() -> None:
-    """Check the rulebook as a whole: all faults at once, with file, row and cell."""
-    from infra.settings import settings
-    from infra.up.plan import check_rulebook
-
-    version = check_rulebook(settings())
-    typer.echo(f"rulebook {settings().rulebook_dir} is sound: version {version}")
+    raise typer.Exit(run(verify_ledger(rebuild=rebuild)))
 
 
 @app.command()
@@ -169,12 +146,6 @@ def bench(
     from infra.bench import measure
 
     raise typer.Exit(measure(lives=lives, at_once=at_once))
-
-
-def _run(job: Coroutine[Any, Any, Any]) -> Any:
-    import asyncio
-
-    return asyncio.run(job)
 
 
 def main() -> None:
