@@ -134,3 +134,4 @@ async def test_a_case_that_cannot_be_woken_does_not_stop_the_others(town: Town):
 
     await town.rests(sound, "feedback")
     await town.rests(cancelled, "departmental_fix")
+    assert [problem.number for problem in await town.ledger.verify(rebuild=True)] == [broken]
