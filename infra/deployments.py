@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ WORKER = {
     "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
 }
 """Environment of a worker for Minsheng."""
+
+
+SERVER_COMMAND = (sys.executable, "-m", "infra.prefect_server", "server", "start")
+"""``prefect server start``, with the pool that SQLite needs."""
 
 
 def server_environment(home: Path, port: int) -> dict[str, str]:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from infra.deployments import POOL, deploy, server_environment, worker_environment
+from infra.deployments import POOL, SERVER_COMMAND, deploy, server_environment, worker_environment
 from infra.ledger import Ledger
 from infra.moment import ANCHOR_FILE, now, run_at
 from infra.orchestrator import Orchestrator
@@ -103,7 +103,7 @@ class PrefectServer:
     process: Process = field(init=False)
 
     def __post_init__(self) -> None:
-        command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        command = (*SERVER_COMMAND, "--host", "127.0.0.1", "--port", str(self.port))
         self.process = Process(command, server_environment(self.home, self.port), self.home / "server.log")
 
     @property

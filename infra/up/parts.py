@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from infra.chance import letters
-from infra.deployments import POOL
+from infra.deployments import POOL, SERVER_COMMAND
 from infra.up.health import answers, listens, worker_online
 from infra.up.part import Part
 from infra.up.plan import Plan
@@ -24,7 +24,7 @@ def minsheng(*arguments: str) -> tuple[str, ...]:
 
 
 def prefect_server(plan: Plan) -> Part:
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(plan.prefect_port))
+    command = (*SERVER_COMMAND, "--host", LOCAL, "--port", str(plan.prefect_port))
     healthy = partial(answers, f"{plan.api}/health")
     return Part(name="Prefect", command=command, healthy=healthy, patience=180, serves=True)
 

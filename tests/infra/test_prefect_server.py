@@ -1,0 +1,35 @@
+"""及时回应: Prefect on SQLite answers everybody in order, however many write at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prefect.server.database import configurations
+from prefect.server.database.configurations import AioSqliteConfiguration
+
+from infra.deployments import deploy
+from infra.prefect_server import REPLACED, create_engine
+from tests.prefect_server import PrefectServer, prefect_server
+
+__all__ = ["prefect_server"]
+
+
+def test_postgresql_has_as_many_connections_as_prefect_wants():
+    assert create_engine("postgresql+asyncpg://city@db.example/prefect", pool_size=7).pool.size() == 7
+
+
+async def test_the_pinned_prefect_makes_its_sqlite_engine_where_we_change_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(configurations, REPLACED, create_engine)
+    engine = await AioSqliteConfiguration("sqlite+aiosqlite:///prefect.db").engine()
+    assert engine.pool.size() == 1
+    await engine.dispose()
+
+
+@pytest.mark.slow
+async def test_forty_who_write_at_once_are_all_served(prefect_server: PrefectServer):
+    await deploy(prefect_server.api, pulse_seconds=3600)
+    made = await asyncio.gather(*(prefect_server.start_run("complaint/standard", number=f"N{n}") for n in range(40)))
+    answers = await asyncio.gather(*(prefect_server.set_state(run_id, "COMPLETED") for run_id in made))
+    assert set(answers) == {"ACCEPT"}
+    assert "database is locked" not in prefect_server.process.text
