@@ -124,7 +124,8 @@ class PrefectServer:
         ends when a run is woken whose process of before has not quite ended."""
         limit = ("--limit", "2") if kind == "warm" else ()
         options = ("--pool", POOL, "--type", kind, "--name", f"{kind}-{home.name}", *limit)
-        environment = {**worker_environment(home, self.api), **more}
+        own = {"TMPDIR": str(home)}  # Prefect's runner would use a folder that may be another user's
+        environment = {**worker_environment(home, self.api), **own, **more}
         return Process((*PREFECT, "worker", "start", *options), environment, home / "worker.log")
 
     async def call(self, method: str, path: str, **body: Any) -> Any:
