@@ -18,6 +18,7 @@ from infra.mistakes import Mistake
 from infra.moment import now
 from infra.rulebook_files import read_folder
 from infra.settings import settings
+from infra.workbench.deployed import take_folder
 from rules.case import Case, Complaint, Entry
 from rules.faults import RulebookFaults
 
@@ -50,12 +51,18 @@ async def upgrade_ledger() -> None:
 
 
 async def put_rulebook_in_force() -> None:
-    """The rulebook of the settings becomes the one for new cases. Raises :class:`Mistake` for a broken one."""
+    """The rulebook of the settings becomes the one for new cases, unless an approval is required (ADR 0007).
+
+    Raises :class:`Mistake` for a broken one.
+    """
+    required = settings().approval == "required"
     async with open_ledger() as ledger:
         try:
-            await ledger.shelf.activate(read_folder(settings().rulebook_dir), at=now())
+            told = await take_folder(ledger, read_folder(settings().rulebook_dir), at=now(), required=required)
         except RulebookFaults as wrong:
             raise Mistake(f"the rulebook {settings().rulebook_dir} cannot be used:\n{wrong}") from None
+    if told:
+        echo(told)
 
 
 async def verify_ledger(*, rebuild: bool) -> int:

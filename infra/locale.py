@@ -191,7 +191,9 @@ def _translated(known: NullTranslations, id: str) -> bool:
 
 def message_ids() -> Iterator[str]:
     """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
-    from infra import wording  # noqa: PLC0415 -- it says its words with this module
+    from infra import wording  # noqa: PLC0415 -- these say their words with this module
+    from infra.workbench import refusals  # noqa: PLC0415 -- the same
+    from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
     for words in (
         SENTENCES,
@@ -201,6 +203,8 @@ def message_ids() -> Iterator[str]:
         wording.LETTERS,
         wording.FIELDS,
         wording.SENTENCES,
+        refusals.SENTENCES,
+        STANDINGS,
     ):
         yield from words.values()
     templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]

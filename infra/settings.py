@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +38,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="Signs links and seals personal data; at least 32 characters"
     )
     rulebook: str = Field("qingdao", description="Name of a folder in rules/, or a path to one")
+    approval: Literal["folder", "required"] = Field(
+        "folder", description="folder: `minsheng deploy` puts a changed folder in force; required: it only submits it"
+    )
     locale: str = Field("zh_CN", description="zh_CN or en")
     data_dir: Path = Field(Path(".minsheng"), description="Where the embedded default keeps its files")
 

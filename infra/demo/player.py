@@ -21,6 +21,8 @@ PATIENCE = 6.0
 """Seconds on the wall after which an optional move that the process does not offer is passed over."""
 LOOK_AGAIN = 3.0
 """Seconds after which the task links are opened again although nothing was heard of the case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One open link, whose it is, and the fields of each action it offers."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database, sqlite_file
+from infra.ledger.drafts import Drafts
 from infra.ledger.leases import LeaseHeld, Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.recording import (
@@ -51,14 +52,15 @@ class Activation:
 class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
-    ``shelf`` keeps rulebook versions, ``outbox`` letters, ``leases`` activations and runs, ``search`` answers
-    questions about many cases; ``submit`` and ``record`` are the only writers of entries.
+    ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
+    runs, ``search`` answers questions about many cases; ``submit`` and ``record`` are the only writers of entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = url
         self.db = Database(url, pool_size=pool_size)
         self.shelf = Shelf(self.db)
+        self.drafts = Drafts(self.db)
         self.outbox = Outbox(self.db)
         self.leases = Leases(self.db)
         self.search = Search(self.db)

@@ -92,7 +92,7 @@ class Recorder:
         matter = {k: v for k, v in asdict(complaint).items() if v not in (None, "", False)}
         row = {"matter": matter, "person": asdict(person) if person.is_known else None}
         _check_storable([*matter.values(), *asdict(person).values()])
-        book = await self._shelf.active()
+        book = await self._shelf.active(at)
         request = _marks(key, fingerprint(asdict(complaint), asdict(person)))
         async with self._db.write() as connection:
             number = await _new_number(connection, at)

@@ -1,4 +1,4 @@
-"""A case keeps the rulebook version it was opened under: every version that was ever active is kept."""
+"""A case keeps the rulebook version it was opened under: every version that was ever submitted is kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
+from infra.ledger.history import ACTIVE, CALLED_OFF, DEPLOY, Step
+from infra.ledger.history import keep as keep_step
+from infra.moment import now
 from rules.rulebook import Rulebook, build, version_of
 
 _built: dict[str, Rulebook] = {}
@@ -21,25 +24,28 @@ class NoRulebook(Exception):
 
 
 class Shelf:
-    """Rulebook versions by their content hash."""
+    """Rulebook versions by their content hash, and which of them is in force."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def activate(self, files: Mapping[str, str], *, at: datetime) -> Rulebook:
-        """Make this the rulebook for new cases. Raises ``RulebookFaults`` for a broken one; then nothing changes."""
-        book = _book(files)
-        row = {"version": book.version, "files": dict(files), "activated_at": at}
+    async def activate(
+        self, files: Mapping[str, str], *, at: datetime, by: str = DEPLOY, note: str = "", authors: tuple[str, ...] = ()
+    ) -> Rulebook:
+        """Put texts in force at once; harmless when they are. Raises ``RulebookFaults`` for broken ones."""
+        version = version_of(files)
+        if version not in _built:
+            _built[version] = build(files)
         async with self._db.write() as connection:
-            await connection.execute(self._db.upsert(schema.rulebooks, [row]))
-        return book
+            if await in_force(connection, at) != version:
+                await keep_texts(self._db, connection, files, authors=authors)
+                await keep_step(connection, Step(version, ACTIVE, by, at, note, active_from=at))
+        return _built[version]
 
-    async def active(self) -> Rulebook:
-        """The version activated last. Raises :class:`NoRulebook`."""
-        own = schema.rulebooks.c
-        newest = sa.select(own.version).order_by(own.activated_at.desc(), own.version).limit(1)
+    async def active(self, at: datetime | None = None) -> Rulebook:
+        """The version in force at a moment of case time (default: now). Raises :class:`NoRulebook`."""
         async with self._db.read() as connection:
-            version = await connection.scalar(newest)
+            version = await in_force(connection, at or now())
             if version is None:
                 raise NoRulebook("no rulebook is active; run `minsheng deploy`")
             return await self.on(connection, version)
@@ -54,16 +60,53 @@ class Shelf:
     async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
         """The same within a transaction: a second connection could wait for itself when the pool is used up."""
         if version not in _built:
-            wanted = sa.select(schema.rulebooks.c.files).where(schema.rulebooks.c.version == version)
-            files = await connection.scalar(wanted)
-            if files is None:
-                raise NoRulebook(f"rulebook version {version} is not in the ledger")
-            _built[version] = build(files)
+            _built[version] = build(await texts_on(connection, version))
         return _built[version]
 
+    async def texts(self, version: str) -> dict[str, str]:
+        """Relative path -> text of a version. Raises :class:`NoRulebook`."""
+        async with self._db.read() as connection:
+            return await texts_on(connection, version)
 
-def _book(files: Mapping[str, str]) -> Rulebook:
+
+async def in_force(connection: AsyncConnection, at: datetime) -> str | None:
+    """The version activated last, of those that were not called off again; ``None`` in a new ledger.
+
+    Before the first one took force, the first one counts: complaints taken over from earlier years need rules too.
+    """
+    h, later = schema.rulebook_history.c, schema.rulebook_history.alias()
+    called_off = sa.exists().where(
+        later.c.state == CALLED_OFF,
+        later.c.version == h.version,
+        later.c.active_from == h.active_from,
+        later.c.id > h.id,
+    )
+    stands = sa.select(h.version).where(h.state == ACTIVE, ~called_off).limit(1)
+    newest = stands.where(h.active_from <= at).order_by(h.active_from.desc(), h.id.desc())
+    version = await connection.scalar(newest)
+    return version or await connection.scalar(stands.order_by(h.active_from, h.id))
+
+
+async def texts_on(connection: AsyncConnection, version: str) -> dict[str, str]:
+    """Raises :class:`NoRulebook`."""
+    wanted = sa.select(schema.rulebooks.c.files).where(schema.rulebooks.c.version == version)
+    files = await connection.scalar(wanted)
+    if files is None:
+        raise NoRulebook(f"rulebook version {version} is not in the ledger")
+    return dict(files)
+
+
+async def keep_texts(
+    db: Database,
+    connection: AsyncConnection,
+    files: Mapping[str, str],
+    *,
+    base: str | None = None,
+    authors: tuple[str, ...] = (),
+) -> str:
+    """Keep a version, unless it is kept already; its id."""
     version = version_of(files)
-    if version not in _built:
-        _built[version] = build(files)
-    return _built[version]
+    row = {"version": version, "files": dict(files), "base": base, "authors": list(authors)}
+    added = db.insert(schema.rulebooks).values(row | {"activated_at": schema.NEVER})
+    await connection.execute(added.on_conflict_do_nothing())
+    return version

@@ -2,7 +2,8 @@
 
 ``entries`` is the record: append-only, hash-chained per case, guarded by triggers. ``cases``, ``assignments``,
 ``clocks`` and ``promises`` are projections of it, written in the same transaction. ``complaints`` keeps the words and
-the person apart from the chain, so that they can be erased. Moments are stored in UTC.
+the person apart from the chain, so that they can be erased. ``rulebook_history`` is append-only like the entries.
+Moments are stored in UTC.
 """
 
 from __future__ import annotations
@@ -49,8 +50,14 @@ class Sealed(TypeDecorator[dict[str, Any]]):
         return None if value is None else opened(value)
 
 
+Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
 Number = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Numbers sort the same everywhere, and a search for the beginning of one finds the index."""
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""For the release before this one, which takes the rulebook activated last: it must not take this one yet."""
 
 
 def only_where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
@@ -63,7 +70,46 @@ rulebooks = sa.Table(
     metadata,
     sa.Column("version", sa.Text, primary_key=True),
     sa.Column("files", sa.JSON, nullable=False),
+    # Asked by the release before this one only; ``rulebook_history`` says which version is in force when.
     sa.Column("activated_at", Moment, nullable=False),
+    sa.Column("base", sa.Text),
+    sa.Column("authors", sa.JSON),
+)
+
+rulebook_history = sa.Table(
+    "rulebook_history",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("active_from", Moment),
+)
+_forced = only_where(rulebook_history.c.state == "active")
+sa.Index("ix_rulebook_history_active", rulebook_history.c.active_from, **_forced)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("base", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("version", sa.Text),
+)
+
+draft_files = sa.Table(
+    "draft_files",
+    metadata,
+    sa.Column("draft", Id, primary_key=True, autoincrement=False),
+    sa.Column("path", sa.Text, primary_key=True),
+    # Nothing: the file is taken out of the rulebook.
+    sa.Column("text", sa.Text),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
 )
 
 complaints = sa.Table(
@@ -185,7 +231,7 @@ signals = sa.Table(
 letters = sa.Table(
     "letters",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("number", Number, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("nth", sa.Integer, nullable=False),

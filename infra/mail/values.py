@@ -244,5 +244,3 @@ def _last(told: Sequence[Entry], kind: str, field: str) -> str:
 
 def _department(letter: Letter, book: Rulebook) -> Department:
     return book.department(letter.to.removesuffix(HEAD))
-
-

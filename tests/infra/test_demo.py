@@ -86,6 +86,8 @@ def test_forms_are_read_with_what_the_page_filled_in():
 
 
 def test_task_links_and_numbers_are_found_in_a_mail():
-    mail = {"text": "诉求 QD261124-V4B3YFGW:http://127.0.0.1:8080/task/abc.DEF-1_2 再次 http://127.0.0.1:8080/task/abc.DEF-1_2"}
+    mail = {
+        "text": "诉求 QD261124-V4B3YFGW:http://127.0.0.1:8080/task/abc.DEF-1_2 再次 http://127.0.0.1:8080/task/abc.DEF-1_2"
+    }
     assert task_tokens(mail) == ["abc.DEF-1_2"]
     assert NUMBER.findall(mail["text"]) == ["QD261124-V4B3YFGW"]

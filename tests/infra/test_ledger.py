@@ -154,10 +154,11 @@ async def test_a_case_keeps_the_rulebook_it_was_opened_under(
 ):
     case = await lives.received(ledger, now)
     changed = book_files | {"process/standard.yaml": book_files["process/standard.yaml"] + "\n# a note\n"}
-    newer = await ledger.activate(changed, at=now + timedelta(days=1))
+    tomorrow = now + timedelta(days=1)
+    newer = await ledger.activate(changed, at=tomorrow)
     assert newer.version != book.version
-    assert (await lives.settled(ledger, case.number, now)).rulebook == book.version
-    assert (await lives.received(ledger, now)).rulebook == newer.version
+    assert (await lives.settled(ledger, case.number, tomorrow)).rulebook == book.version
+    assert (await lives.received(ledger, tomorrow)).rulebook == newer.version
 
 
 async def test_an_older_rulebook_can_be_put_in_force_again(
@@ -166,7 +167,7 @@ async def test_an_older_rulebook_can_be_put_in_force_again(
     changed = book_files | {"process/standard.yaml": book_files["process/standard.yaml"] + "\n# a note\n"}
     await ledger.activate(changed, at=now + timedelta(days=1))
     await ledger.activate(book_files, at=now + timedelta(days=2))
-    assert (await ledger.active()).version == book.version
+    assert (await ledger.active(now + timedelta(days=3))).version == book.version
 
 
 async def test_without_a_rulebook_no_complaint_is_taken(ledger_url: str, now: datetime):

@@ -55,14 +55,14 @@ async def test_several_processes_may_upgrade_at_once(empty: str):
     assert [await process.wait() for process in several] == [0] * 4
 
 
-async def test_the_entries_are_guarded_from_the_first_revision_on(empty: str):
+async def test_entries_and_the_history_of_rulebooks_are_guarded(empty: str):
     ledger = Ledger.connect(empty)
     await ledger.upgrade()
     async with ledger.db.read() as connection:
         guards = (
             "pg_trigger WHERE NOT tgisinternal" if not ledger.db.is_sqlite else "sqlite_master WHERE type = 'trigger'"
         )
-        assert await connection.scalar(sa.text(f"SELECT count(*) FROM {guards}")) == 2  # noqa: S608
+        assert await connection.scalar(sa.text(f"SELECT count(*) FROM {guards}")) == 4  # noqa: S608
     await ledger.close()
 
 
