@@ -10,9 +10,11 @@ import logging
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from infra.bell import ring
 from infra.ledger import Ledger, Run
-from infra.moment import wall
+from infra.moment import now, wall
 from infra.prefect_api import PrefectApi, PrefectAway
 
 log = logging.getLogger("minsheng.orchestrator")
@@ -46,6 +48,8 @@ class Orchestrator:
         run = await self._ledger.run_of(number)
         if not run.is_open:
             return "closed"
+        if await ring(self._ledger.db, number):
+            return "rung"
         state = await self._state(run.run_id)
         if state is None:
             return await self._start(run)
@@ -53,6 +57,14 @@ class Orchestrator:
             return "left"
         await self._schedule(str(run.run_id), force=force)
         return "woken"
+
+    async def running(self, number: str, *, anew: bool = False) -> UUID:
+        """The run of a case that its worker has taken; a case without one (or ``anew``) gets one that runs already.
+
+        Raises :class:`PrefectAway` and ``UnknownCase``.
+        """
+        run = await self._ledger.run_of(number)
+        return UUID(run.run_id) if run.run_id and not anew else UUID(await self._create(run, {"type": "RUNNING"}))
 
     async def put_right(self) -> int:
         """Undo what was done to runs from outside; the number of runs put right.
@@ -85,7 +97,7 @@ class Orchestrator:
         """A missing run is made again; one that is dead, or ended though its case is open, is scheduled again."""
         if state is None:
             await self._start(run)
-        elif state["type"] in ASLEEP or _repair(state, run) is None:
+        elif (state["type"] in ASLEEP and not _was_missed(run)) or _repair(state, run) is None:
             return False
         else:
             await self._schedule(str(run.run_id), force=True)
@@ -95,6 +107,10 @@ class Orchestrator:
         await self._prefect.close()
 
     async def _start(self, run: Run) -> str:
+        await self._create(run, {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}})
+        return "started"
+
+    async def _create(self, run: Run, state: Mapping[str, Any]) -> str:
         """A run for the case. The idempotency key is the number, so two starters get the same run (P51)."""
         deployment = await self._deployment(run.process)
         body = {
@@ -102,14 +118,14 @@ class Orchestrator:
             "parameters": {"number": run.number},
             "idempotency_key": run.number,
             "tags": [f"process:{run.process}"],
-            "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}},
+            "state": state,
         }
         made = await self._prefect.ask("POST", f"/deployments/{deployment}/create_flow_run", body)
         if made is None:
             del self._deployments[run.process]
             raise PrefectAway(f"the deployment {FLOW}/{run.process} is gone; run `minsheng deploy`")
         await self._ledger.bind_run(run.number, made["id"])
-        return "started"
+        return str(made["id"])
 
     async def _deployment(self, process: str) -> str:
         if process not in self._deployments:
@@ -145,13 +161,18 @@ async def _all_of(repairs: Iterable[Awaitable[bool]]) -> int:
     return sum(bool(one) for one in done if not isinstance(one, BaseException))
 
 
+def _was_missed(run: Run) -> bool:
+    """Whether the case has somewhere to go and nobody is at it: a ring that went unheard."""
+    return run.wants_a_wake(now()) and not run.is_leased
+
+
 def _repair(state: Mapping[str, Any], run: Run) -> bool | None:
     """``None``: the run looks at the case anyway; else it has to be scheduled, by force or not."""
-    now, kind = wall(), state["type"]
+    at, kind = wall(), state["type"]
     if kind == "SCHEDULED":
         due = state["state_details"].get("scheduled_time")
-        return None if due is None or datetime.fromisoformat(due).astimezone(UTC) <= now else False
+        return None if due is None or datetime.fromisoformat(due).astimezone(UTC) <= at else False
     if kind in ("PENDING", "RUNNING", "CANCELLING"):
         since = datetime.fromisoformat(state["timestamp"]).astimezone(UTC)
-        return None if run.is_leased or now - since < PATIENCE else True
+        return None if run.is_leased or at - since < PATIENCE else True
     return bool(kind != "PAUSED")

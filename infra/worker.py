@@ -1,7 +1,8 @@
 """Many waiting cases, one warm process: a Prefect worker type that runs flows without starting Python for each wake.
 
-Start it with ``prefect worker start --pool complaints --type warm``. It leans on two private methods of the pinned
-Prefect (``_submit_run``, ``_propose_pending_state``); tests/infra/test_worker.py watches them. See ADR 0004.
+Start it with ``prefect worker start --pool complaints --type warm``. A ring of the bell is acted upon at once: the case
+is taken in the ledger, its run set to Running, its step done; what nobody rang for comes by Prefect's own polling. It
+leans on private parts of the pinned Prefect, which tests/infra/test_worker.py watches. See ADR 0004.
 """
 
 from __future__ import annotations
@@ -11,17 +12,34 @@ import contextlib
 import logging
 import os
 import signal
+import threading
 from typing import Any
 from uuid import UUID
 
+import httpx
 import prefect.flow_engine as engine
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import Abort, Pause
-from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.exceptions import Abort, ObjectNotFound, Pause
+from prefect.flows import Flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from infra.bell import listening
+from infra.handover import hand_over
+from infra.ledger import LeaseHeld, Ledger, UnknownCase
+from infra.moment import now
+from infra.orchestrator import Orchestrator
+from infra.prefect_api import PrefectAway
+from infra.settings import prefect_api_url, prefect_auth, settings
+from infra.warm_engine import KnowingClient, carry_out, load, one_client
 
 DRAIN_SECONDS = 6
 """How long runs may finish their step after SIGTERM; the supervisor kills after ten."""
+LEAVING_SECONDS = 3
+"""How long connections may take to close after that; what hangs is cut off, because the ledger makes it harmless."""
+MISSED = 500
+"""Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
+AT_ONCE = 8
+"""Rung cases carried at the same time without ``--limit``."""
 
 
 class WarmResult(BaseWorkerResult):
@@ -44,11 +62,17 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     _description = "Runs flows inside one long-lived process: a wake costs milliseconds, not seconds."
     _display_type = "Warm process"
 
+    _known: KnowingClient
+    _ledger: Ledger
+    _orchestrator: Orchestrator
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._flows: dict[UUID, Flow[..., Any]] = {}
-        self._active: set[UUID] = set()
+        self._active: set[str] = set()
         self._idle = asyncio.Event()
+        self._rung: dict[str, None] = {}
+        self._more = asyncio.Event()
         self._draining = False
         self._main: asyncio.Task[Any] | None = None
         self._leaving: asyncio.Future[None] | None = None
@@ -59,13 +83,65 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._main = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
+        self._known = await self._exit_stack.enter_async_context(one_client())
         await super().setup()
+        await self._answer_the_bell()
+
+    async def _answer_the_bell(self) -> None:
+        at_once = self._limit or AT_ONCE
+        self._ledger = Ledger(settings().ledger_url, pool_size=at_once)
+        self._orchestrator = Orchestrator(self._ledger, prefect_api_url(), auth=prefect_auth())
+        self._exit_stack.push_async_callback(self._ledger.close)
+        self._exit_stack.push_async_callback(self._orchestrator.close)
+        hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
+        for hand in hands:
+            self._exit_stack.callback(hand.cancel)
+        await self._exit_stack.enter_async_context(listening(self._ledger.db, self._hear))
+        for run in await self._ledger.to_wake(now(), limit=MISSED):
+            self._hear(run.number)
+
+    def _hear(self, number: str) -> None:
+        """Many rings for a case that waits its turn are one."""
+        self._rung[number] = None
+        self._more.set()
+
+    async def _carry_what_is_rung(self) -> None:
+        """One pair of hands: first rung, first carried."""
+        while True:
+            await self._more.wait()
+            if not self._rung or self._draining:
+                self._more.clear()
+                continue
+            number = next(iter(self._rung))
+            del self._rung[number]
+            try:
+                await self._take_up(number)
+            except (LeaseHeld, UnknownCase):
+                pass  # somebody is at it already, or it was not from our ledger
+            except Exception:
+                self._logger.exception("%s was rung for in vain", number)
+
+    async def _take_up(self, number: str) -> None:
+        """Take the case first, then its run; a run that may not start gives the case back."""
+        activation = await self._ledger.take(number)
+        handover = hand_over(activation)
+        try:
+            if not activation.case.is_closed:
+                await self._carry_out(await self._orchestrator.running(number), name=number, is_ours=True)
+        except ObjectNotFound:
+            run_id = await self._orchestrator.running(number, anew=True)
+            await self._carry_out(run_id, name=number, is_ours=True)
+        except (PrefectAway, httpx.HTTPError) as fault:
+            self._logger.warning("%s waits for Prefect: %s", number, fault)
+        finally:
+            if handover.take(number):
+                await self._ledger.release(number, activation.attempt, now=now())
 
     async def run(self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: Any = None) -> WarmResult:
         """Carry out one activation of a run; nothing it raises ends the worker (P27)."""
         if task_status is not None:
             task_status.started(os.getpid())
-        await self._carry_out(flow_run)
+        await self._carry_out(flow_run.id, name=flow_run.name)
         return WarmResult(status_code=0, identifier=str(flow_run.id))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
@@ -75,24 +151,32 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         """Claim the run and carry it out: one state change instead of the six calls of a process worker."""
         try:
             if await self._propose_pending_state(flow_run):
-                await self._carry_out(flow_run)
+                self._known.forget(flow_run.id)
+                await self._carry_out(flow_run.id, name=flow_run.name)
+        except (ObjectNotFound, httpx.HTTPError) as fault:
+            self._logger.warning("run %s is left to the pulse: %s", flow_run.name, fault)
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
 
-    async def _carry_out(self, flow_run: FlowRun) -> None:
-        self._active.add(flow_run.id)
+    async def _carry_out(self, run_id: UUID, *, name: str, is_ours: bool = False) -> None:
+        self._active.add(name)
         self._idle.clear()
         try:
-            current = await self.client.read_flow_run(flow_run.id)
-            flow = await self._flow(current)
-            await engine.run_flow_async(flow, flow_run=current, parameters=current.parameters, return_type="state")
-        except (Pause, Abort):
-            pass  # the run sleeps, or Prefect gave it to somebody else
+            run = await self._known.read_flow_run(run_id)
+            await carry_out(await self._flow(run), run, is_ours=is_ours)
+        except Pause:
+            pass  # the run sleeps
+        except Abort:
+            self._known.forget(run_id)  # somebody else moved it
+        except (ObjectNotFound, httpx.HTTPError):
+            self._known.forget(run_id)
+            raise
         except Exception:
-            self._logger.exception("run %s broke", flow_run.name)
+            self._known.forget(run_id)
+            self._logger.exception("run %s broke", name)
         finally:
-            self._active.discard(flow_run.id)
+            self._active.discard(name)
             if not self._active:
                 self._idle.set()
 
@@ -102,8 +186,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         if id is None:
             raise LookupError(f"run {flow_run.name} has no deployment")
         if id not in self._flows:
-            deployment = await self.client.read_deployment(id)
-            self._flows[id] = load_flow_from_entrypoint(deployment.entrypoint or "", use_placeholder_flow=False)
+            deployment = await self._known.read_deployment(id)
+            self._flows[id] = load(deployment.entrypoint or "")
         return self._flows[id]
 
     def _drain(self) -> None:
@@ -121,6 +205,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     def _leave(self) -> None:
         """Prefect's command takes the end of its main task for an orderly stop, with exit code 0."""
+        last_word = threading.Timer(LEAVING_SECONDS, os._exit, [0])
+        last_word.daemon = True
+        last_word.start()
         if self._main is not None:
             self._main.cancel()
 

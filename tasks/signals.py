@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from prefect.runtime import flow_run
 
 from infra.chance import token
+from infra.handover import handed_over
 from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import now, wall
 from infra.prefect_api import PrefectAway
@@ -55,6 +56,8 @@ def somewhere_else() -> str:
 
 async def take_up(number: str) -> Work | None:
     """The case under a lease and a fencing attempt; ``None`` when another activation, or another run, has it."""
+    if given := handed_over(number):
+        return await _seen(given.case, given.attempt)
     if await is_double(number):
         return None
     try:
@@ -115,7 +118,7 @@ async def put_runs_right() -> int:
 async def _wake(number: str) -> bool:
     """One case that cannot be woken does not stop the others; the next pulse asks again."""
     try:
-        return await means().orchestrator.wake(number) in ("woken", "started")
+        return await means().orchestrator.wake(number) in ("woken", "started", "rung")
     except (PrefectAway, UnknownCase) as fault:
         log.warning("%s was not woken: %s", number, fault)
         return False

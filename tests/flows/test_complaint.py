@@ -38,7 +38,7 @@ async def test_one_run_carries_a_complaint_from_the_first_word_to_the_honest_end
     assert await town.ledger.verify() == []
 
 
-async def test_one_task_run_per_stage_entered_and_three_states_per_wake(town: Town):
+async def test_one_task_run_per_stage_entered_and_two_states_per_wake(town: Town):
     number = await solved(town)
 
     run_id = await town.run_id(number)
@@ -46,9 +46,7 @@ async def test_one_task_run_per_stage_entered_and_three_states_per_wake(town: To
     found = await until("task runs", look, lambda runs: len(runs) >= 4)
     assert sorted(run["name"] for run in found) == ["close", "departmental_fix", "feedback", "first_contact"]
     assert {run["state"]["name"] for run in found} == {"Completed"}
-    history = await town.server.history(run_id)
-    assert history.count("Running") == history.count("Pending") == 3
-    assert history.count("Suspended") == 2
+    assert await town.server.history(run_id) == ["Running", "Suspended", "Running", "Suspended", "Running", "Closed"]
 
 
 async def test_prefect_shows_the_case_and_nothing_about_the_citizen(town: Town):

@@ -1,0 +1,117 @@
+"""及时回应: whoever stores a signal rings, and the warm worker that hears it takes the case up at once.
+
+A ring is a hint that may be lost; the pulse makes good what nobody heard. On PostgreSQL it is a notification, beside
+a SQLite ledger a datagram to a socket in the ledger's folder. No state of Prefect changes by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import sqlalchemy as sa
+
+from infra.ledger.database import Database, sqlite_file
+
+log = logging.getLogger("minsheng.bell")
+
+CHANNEL = "minsheng_bell"
+LISTENER = "minsheng bell"
+"""How a listening connection is called, so that whoever rings sees whether anybody hears."""
+AGAIN = 2.0
+"""Seconds before a lost connection is made again."""
+LONGEST_PATH = 100
+"""Bytes; the address of a socket has room for 108. Beside a ledger with a longer path there is no bell."""
+
+Heard = Callable[[str], None]
+
+_RING = sa.text(
+    f"SELECT pg_notify('{CHANNEL}', :number),"  # noqa: S608 -- our own constants
+    f" EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{LISTENER}' AND datname = current_database())"
+)
+
+
+async def ring(db: Database, number: str) -> bool:
+    """Whether a warm worker hears that ``number`` has somewhere to go. One statement."""
+    if not db.is_sqlite:
+        async with db.write() as connection:
+            return bool((await connection.execute(_RING, {"number": number})).one()[1])
+    place = _socket_path(db)
+    if place is None:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.setblocking(False)
+        try:
+            line.sendto(number.encode(), str(place))
+        except OSError:  # nobody is there, or more rings wait than the system keeps
+            return False
+    return True
+
+
+@asynccontextmanager
+async def listening(db: Database, heard: Heard) -> AsyncIterator[None]:
+    """Call ``heard`` with every number that is rung from now on, until the block ends."""
+    if db.is_sqlite:
+        with _listening_beside(_socket_path(db), heard):
+            yield
+        return
+    keeper = asyncio.create_task(_keep_listening(db, heard))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
+
+
+def _socket_path(db: Database) -> Path | None:
+    file = sqlite_file(db.engine.url.render_as_string(hide_password=False))
+    place = file.resolve().with_name("bell") if file else None
+    return place if place and len(str(place).encode()) <= LONGEST_PATH else None
+
+
+@contextlib.contextmanager
+def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-untyped-def]  # a generator of nothing
+    """The worker that came last hears; the others poll."""
+    if place is None:
+        yield
+        return
+    place.unlink(missing_ok=True)
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.setblocking(False)
+        line.bind(str(place))
+        place.chmod(0o600)
+        ours = place.stat().st_ino
+        loop.add_reader(line, lambda: heard(line.recv(LONGEST_PATH).decode()))
+        try:
+            yield
+        finally:
+            loop.remove_reader(line)
+            if place.exists() and place.stat().st_ino == ours:
+                place.unlink()
+
+
+async def _keep_listening(db: Database, heard: Heard) -> None:
+    """Hold one connection that listens; when it is lost, make another."""
+    address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    while True:
+        lost = asyncio.Event()
+        try:
+            line = await asyncpg.connect(address, server_settings={"application_name": LISTENER})
+        except (OSError, asyncpg.PostgresError) as fault:
+            log.warning("the bell cannot be heard now: %s", fault)
+            await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
+            continue
+        try:
+            line.add_termination_listener(lambda _line, lost=lost: lost.set())
+            await line.add_listener(CHANNEL, lambda _line, _pid, _channel, number: heard(number))
+            await lost.wait()
+        finally:
+            await line.close(timeout=AGAIN)
