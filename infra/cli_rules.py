@@ -105,3 +105,17 @@ def _step(what: str, version: str, by: str, note: str) -> None:
     from infra.workbench import commands
 
     run(commands.in_ledger(commands.step(what, version, by, note)))
+
+
+@rulebook.command("diff")
+def diff(
+    old: Annotated[str, typer.Argument(help="A version, 'active', 'draft:N' or a folder.")] = "active",
+    new: Annotated[str, typer.Argument(help="The same.", show_default="the folder MINSHENG_RULEBOOK names")] = "",
+    *,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """Say in words what differs between two rulebooks: owners, deadlines, ladder, processes, tables, days."""
+    from infra.workbench.comparing import print_diff
+
+    run(print_diff(old, new, as_json=as_json))

@@ -65,6 +65,7 @@ class OfficeHours:
         opened = [minute for text in hours for minute in _interval(text)]
         if not opened or opened != sorted(set(opened)):
             raise ValueError("office hours have to be intervals in order, without overlap")
+        self.intervals = tuple(hours)
         self.workday = len(opened) * 60
         """Seconds of one working day (wd)."""
         self._minute_at = opened
