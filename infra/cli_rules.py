@@ -3,9 +3,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 rulebook = typer.Typer(no_args_is_help=True, help="The rulebook that MINSHENG_RULEBOOK names.")
+
+Folder = Annotated[
+    Path | None, typer.Option("--rulebook", help="Folder of another rulebook.", show_default="MINSHENG_RULEBOOK")
+]
+
+
+def _folder(named: Path | None) -> Path:
+    from infra.settings import settings
+
+    return named or settings().rulebook_dir
 
 
 @rulebook.command("check")
@@ -16,3 +29,16 @@ def check() -> None:
 
     version = check_rulebook(settings())
     typer.echo(f"rulebook {settings().rulebook_dir} is sound: version {version}")
+
+
+@rulebook.command("explain")
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="COMPLAINT.json", help="One complaint, as the portal takes it.")],
+    at: Annotated[str | None, typer.Option(help="A day or a moment in the city.", show_default="now")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Tell what would happen to a complaint: class, owner, every deadline and ladder, and the rows that say so."""
+    from infra.explaining import print_explanation
+
+    print_explanation(file, at=at, folder=_folder(folder), as_json=as_json)

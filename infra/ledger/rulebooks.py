@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from rules.rulebook import Rulebook, build, version_of
+from rules.rulebook import Rulebook, build, load, version_of
 
 _built: dict[str, Rulebook] = {}
 """Version -> rulebook. A version never changes and takes half a second to build and check: once per process."""
@@ -58,7 +58,7 @@ class Shelf:
             files = await connection.scalar(wanted)
             if files is None:
                 raise NoRulebook(f"rulebook version {version} is not in the ledger")
-            _built[version] = build(files)
+            _built[version] = load(files)
         return _built[version]
 
 
