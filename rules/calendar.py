@@ -206,6 +206,11 @@ def _library(year: int) -> tuple[frozenset[date], frozenset[date]]:
     return _notices[year]
 
 
+def city_day(at: datetime) -> int:
+    """The day in the city at a moment, as an ordinal of :class:`datetime.date`."""
+    return (int(at.timestamp()) + ZONE_SECONDS) // DAY + EPOCH
+
+
 def read_calendar(data: Mapping[str, Any]) -> Calendar:
     """A calendar from the plain data of ``calendar.yaml``. Raises :class:`ValueError` that says what is wrong."""
     if unknown := set(data) - {"office_hours", "workdays", "days_off", "noticed"}:
