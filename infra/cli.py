@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from infra.cli_options import Data, run
-from infra.cli_rules import rulebook
+from infra.cli_versions import rulebook
 from infra.mistakes import Mistake
 
 BAD_INPUT = 2

@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
-from infra.cli_options import Data, run
-
 rulebook = typer.Typer(no_args_is_help=True, help="The rulebook that MINSHENG_RULEBOOK names.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Version = Annotated[str, typer.Argument(help="The id of a version, or its beginning.")]
-By = Annotated[str, typer.Option("--by", help="Who does this.")]
-Note = Annotated[str, typer.Option(help="Why.")]
+Folder = Annotated[
+    Path | None, typer.Option("--rulebook", help="Folder of another rulebook.", show_default="MINSHENG_RULEBOOK")
+]
+
+
+def _folder(named: Path | None) -> Path:
+    from infra.settings import settings
+
+    return named or settings().rulebook_dir
 
 
 @rulebook.command("check")
@@ -28,80 +31,14 @@ def check() -> None:
     typer.echo(f"rulebook {settings().rulebook_dir} is sound: version {version}")
 
 
-@rulebook.command("list")
-def list_versions(as_json: AsJson = False, data: Data = None) -> None:
-    """List every version in the ledger: where it stands, who wrote it, who approved it."""
-    from infra.workbench import commands
-
-    run(commands.list_versions(as_json=as_json))
-
-
-@rulebook.command("show")
-def show(version: Version, data: Data = None) -> None:
-    """Show everything that happened to a version: who, when, why."""
-    from infra.workbench import commands
-
-    run(commands.show_version(version))
-
-
-@rulebook.command("submit")
-def submit(
-    folder: Annotated[Path | None, typer.Argument(help="Default: the one MINSHENG_RULEBOOK names.")] = None,
-    *,
-    by: By,
-    note: Note = "",
-    data: Data = None,
+@rulebook.command("explain")
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="COMPLAINT.json", help="One complaint, as the portal takes it.")],
+    at: Annotated[str | None, typer.Option(help="A day or a moment in the city.", show_default="now")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    folder: Folder = None,
 ) -> None:
-    """Submit a folder as a new version; a second person has to approve it."""
-    from infra.workbench import commands
+    """Tell what would happen to a complaint: class, owner, every deadline and ladder, and the rows that say so."""
+    from infra.explaining import print_explanation
 
-    run(commands.in_ledger(commands.submit(folder, by, note)))
-
-
-@rulebook.command("approve")
-def approve(version: Version, *, by: By, note: Note = "", data: Data = None) -> None:
-    """Approve a version somebody else has written."""
-    _step("approve", version, by, note)
-
-
-@rulebook.command("reject")
-def reject(version: Version, *, by: By, note: Note = "", data: Data = None) -> None:
-    """Reject a version, or take one's own back."""
-    _step("reject", version, by, note)
-
-
-@rulebook.command("activate")
-def activate(
-    version: Version,
-    *,
-    by: By,
-    since: Annotated[
-        str, typer.Option("--from", help="The city's time, such as '2026-12-01 09:00'; default: now.")
-    ] = "",
-    note: Note = "",
-    data: Data = None,
-) -> None:
-    """Put an approved version in force for new cases, now or from a moment to come."""
-    from infra.workbench import commands
-
-    run(commands.in_ledger(commands.activate(version, by, since, note)))
-
-
-@rulebook.command("call-off")
-def call_off(version: Version, *, by: By, note: Note = "", data: Data = None) -> None:
-    """Take back the date of a version that is not in force yet."""
-    _step("call-off", version, by, note)
-
-
-@rulebook.command("rollback")
-def rollback(*, by: By, note: Note = "", data: Data = None) -> None:
-    """Put the version in force again that was in force before."""
-    from infra.workbench import commands
-
-    run(commands.in_ledger(commands.rollback(by, note)))
-
-
-def _step(what: str, version: str, by: str, note: str) -> None:
-    from infra.workbench import commands
-
-    run(commands.in_ledger(commands.step(what, version, by, note)))
+    print_explanation(file, at=at, folder=_folder(folder), as_json=as_json)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infra.mistakes import Mistake
 from rules.faults import Fault, RulebookFaults
+from rules.rulebook import Rulebook, build
 
 ENDINGS = (".yaml", ".yml", ".csv")
 
@@ -31,3 +33,12 @@ def read_folder(folder: Path) -> dict[str, str]:
     if faults:
         raise RulebookFaults(faults)
     return files
+
+
+def sound_rulebook(folder: Path) -> Rulebook:
+    """The rulebook of a folder. Raises :class:`Mistake` that lists all its faults."""
+    try:
+        return build(read_folder(folder))
+    except RulebookFaults as wrong:
+        listed = "\n".join(f"  {fault}" for fault in wrong.faults)
+        raise Mistake(f"the rulebook {folder} cannot be used:\n{listed}") from None

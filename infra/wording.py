@@ -10,7 +10,7 @@ from rules.refusals import FIELD_SENTENCES, Refusal
 from rules.rulebook import Rulebook
 
 TERMS = {
-    "closed": "Closed",
+    "closed": "Closed", "silent": "No answer",
     "urgent": "Urgent", "normal": "Normal", "complex": "Complex",
     "lead": "Lead", "partner": "Partner", "desk": "City desk", "citizen": "Citizen",
     "fixed": "Fixed", "planned": "Planned and explained", "refused": "Refused and explained",

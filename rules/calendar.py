@@ -65,6 +65,7 @@ class OfficeHours:
         opened = [minute for text in hours for minute in _interval(text)]
         if not opened or opened != sorted(set(opened)):
             raise ValueError("office hours have to be intervals in order, without overlap")
+        self.intervals = tuple(hours)
         self.workday = len(opened) * 60
         """Seconds of one working day (wd)."""
         self._minute_at = opened
@@ -203,6 +204,11 @@ def _library(year: int) -> tuple[frozenset[date], frozenset[date]]:
         made_up = {day for day in getattr(found, "weekend_workdays", ()) if day.year == year}
         _notices[year] = frozenset(day for day in found if day not in made_up), frozenset(made_up)
     return _notices[year]
+
+
+def city_day(at: datetime) -> int:
+    """The day in the city at a moment, as an ordinal of :class:`datetime.date`."""
+    return (int(at.timestamp()) + ZONE_SECONDS) // DAY + EPOCH
 
 
 def read_calendar(data: Mapping[str, Any]) -> Calendar:

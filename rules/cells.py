@@ -43,7 +43,7 @@ class Column:
         ending = name[-1:] if name[-1:] in (BELOW, INSIDE) else ""
         words: dict[str, list[tuple[str, Sequence[str]]]] = {}
         for word in {w.casefold(): None for cell in cells for w in words_of(cell) or () if ending == INSIDE}:
-            words.setdefault(word[0], []).append((word, [_sought(part) for part in word.split("+")]))
+            words.setdefault(word[0], []).append((word, [sought(part) for part in word.split("+")]))
         return cls(name, name.removesuffix(ending), ending, words)
 
     def fact(self, value: Any) -> Any:
@@ -62,7 +62,11 @@ class Column:
                     yield word
 
 
-def _sought(part: str) -> str:
+def is_number(word: str) -> bool:
+    return _NUMBER.fullmatch(word) is not None
+
+
+def sought(part: str) -> str:
     """Latin words count as whole words only: there is no dust in industry."""
     return f" {part} " if part.isascii() else part
 
@@ -82,7 +86,7 @@ def test_of(column: Column, cell: str) -> str:
         return " or ".join(f'$ == "{word}" or startsWith($, "{word}/")' for word in words)
     if column.ending == INSIDE:
         return " or ".join(f'contains($, "{word.casefold()}")' for word in words)
-    return ", ".join(word if _NUMBER.fullmatch(word) else f'"{word}"' for word in words)
+    return ", ".join(word if is_number(word) else f'"{word}"' for word in words)
 
 
 def fault_of(column: Column, cell: str) -> str | None:
@@ -126,13 +130,16 @@ def _plain(wrong: Exception) -> str:
         return first
 
 
-def decision(rows: Sequence[Mapping[str, str]], columns: Sequence[Column], *, collect: bool) -> Any:
-    """A zen-engine decision whose only output is the number of the row; the cells are read from the row itself."""
+def decision(rows: Sequence[tuple[int, Mapping[str, str]]], columns: Sequence[Column], *, collect: bool) -> Any:
+    """A zen-engine decision whose only output is the number of the row; the cells are read from the row itself.
+
+    ``rows``: the number and the cells of each.
+    """
     table = {
         "hitPolicy": "collect" if collect else "first",
         "inputs": [{"id": f"i{n}", "name": column.name, "field": column.field} for n, column in enumerate(columns)],
         "outputs": [{"id": "o", "name": "row", "field": "row"}],
-        "rules": [dict(_rule(row, number, columns)) for number, row in enumerate(rows)],
+        "rules": [dict(_rule(row, number, columns)) for number, row in rows],
     }
     nodes = [
         {"id": "in", "type": "inputNode", "name": "in"},

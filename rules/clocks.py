@@ -20,7 +20,9 @@ class RungTime:
 
 def rung_times(rulebook: Rulebook, clock: str, urgency: str, *, since: datetime, due: datetime) -> list[RungTime]:
     """All rungs of a clock in order of time; a warning that would fall before the clock started is left out."""
-    timed = [RungTime(rung, rulebook.calendar.add(due, rung.offset)) for rung in rulebook.ladder(clock, urgency)]
+    timed = [
+        RungTime(rung, rulebook.calendar.add(due, rung.offset)) for rung in rulebook.ladder(clock, urgency, at=since)
+    ]
     return sorted((t for t in timed if t.at > since), key=lambda t: t.at)
 
 

@@ -81,7 +81,7 @@ def may_return(draft: Draft) -> None:
     own, case = draft.own, draft.case
     if own.ruled:
         raise Refusal("return_after_ruling")
-    span = draft.rulebook.deadline(case.process, "return", case.urgency).value
+    span = draft.rulebook.deadline(case.process, "return", case.urgency, at=own.opened_at).value
     if span is not None and draft.now > (until := draft.rulebook.calendar.add(own.opened_at, span)):
         raise Refusal("return_too_late", until=until.isoformat())
 
@@ -117,9 +117,9 @@ def refuse(draft: Draft, data: Data) -> None:
 
 def may_extend(draft: Draft) -> None:
     case, book = draft.case, draft.rulebook
-    if book.deadline(case.process, "extension", case.urgency).value is None:
+    if book.deadline(case.process, "extension", case.urgency, at=draft.now).value is None:
         raise Refusal("no_extension")
-    if case.extensions >= book.extensions(case.process, case.urgency):
+    if case.extensions >= book.extensions(case.process, case.urgency, at=draft.now):
         raise Refusal("extensions_used", count=case.extensions)
     if not _extendable(draft):
         raise Refusal("nothing_to_extend")
@@ -128,7 +128,7 @@ def may_extend(draft: Draft) -> None:
 def extend(draft: Draft, data: Data) -> None:
     """More time, with a reason, told to the citizen; the clock of the whole case goes on unchanged."""
     case, book = draft.case, draft.rulebook
-    longest = book.deadline(case.process, "extension", case.urgency).value
+    longest = book.deadline(case.process, "extension", case.urgency, at=draft.now).value
     if longest is None or data["days"] > longest.amount:
         raise Refusal("extension_too_long", days=int(longest.amount) if longest else 0)
     clock = _extendable(draft)[0]

@@ -89,7 +89,7 @@ class Draft:
         """
         case, book = self.case, self.rulebook
         urgency, start = urgency or case.urgency, since or self.now
-        span = book.deadline(case.process, name, urgency).value
+        span = book.deadline(case.process, name, urgency, at=start).value
         if span is None:
             return []
         due = book.calendar.add(start, span)

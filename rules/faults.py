@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import yaml
+
+FEW = 16
+"""So many words can be listed in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,19 @@ class RulebookFaults(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+def like(word: str, known: Iterable[str]) -> list[str]:
+    """Known words that ``word`` may have been meant to be, the likeliest first."""
+    return get_close_matches(word, [str(one) for one in known], 3)
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown ``word``: what it may have been meant to be; all there is, when little."""
+    choices = [str(one) for one in known]
+    if near := like(word, choices):
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; use one of: {', '.join(choices)}" if 0 < len(choices) <= FEW else ""
 
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -31,7 +31,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
 def rate(draft: Draft, data: Data) -> None:
     """A bad answer opens a new round while rounds are left; after the last one comes a final answer, once."""
     case, solved, satisfied = draft.case, data["solved"], data["satisfied"]
-    verdict = draft.rulebook.verdict(case.answer, solved, satisfied)
+    verdict = draft.rulebook.verdict(case.answer, solved, satisfied, at=draft.now)
     draft.finish(
         "citizen_rated",
         _outcome(draft, verdict.value),

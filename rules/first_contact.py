@@ -37,8 +37,8 @@ def enter(draft: Draft, stage: Stage, complaint: Complaint) -> None:
 def _sort_out(draft: Draft, complaint: Complaint) -> dict[str, Any]:
     """全面梳理: class, place and urgency, each with the table row that decided."""
     book = draft.rulebook
-    category = book.classify(complaint)
-    urgency = book.urgency(complaint, category.value)
+    category = book.classify(complaint, draft.now)
+    urgency = book.urgency(complaint, category.value, draft.now)
     rows = {"keywords": category.row, "urgency": urgency.row}
     return {
         "category": category.value,
@@ -77,7 +77,7 @@ def _hand_to_desk(draft: Draft, stage: Stage, *, known: dict[str, Any] | None = 
 def _route(draft: Draft) -> None:
     """一家牵头: exactly one lead, and the partners that the catalogue names."""
     case = draft.case
-    route = draft.rulebook.route(case.category, case.district)
+    route = draft.rulebook.route(case.category, case.district, at=draft.now)
     draft.finish(
         "complaint_dispatched",
         "joint" if route.partners else "dispatched",
@@ -133,7 +133,7 @@ def _proposed(rulebook: Rulebook, case: Case) -> str:
     """The owner a returning department named, else the catalogue's."""
     if case.dispute and case.dispute.get("department"):
         return str(case.dispute["department"])
-    return rulebook.route(case.category, case.district).lead
+    return rulebook.route(case.category, case.district, at=case.updated_at).lead
 
 
 _OWNER = Field("department", "choice", choices=departments, default=_proposed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from rules.departments import Department, District
 from rules.tables import Row, Table
@@ -24,12 +25,18 @@ class Route:
     row: str
 
 
-def route(catalogue: Table, departments: Mapping[str, Department], category: str | None, district: str | None) -> Route:
+def route(
+    catalogue: Table,
+    departments: Mapping[str, Department],
+    category: str | None,
+    district: str | None,
+    at: datetime | None = None,
+) -> Route:
     """The first catalogue row whose lead exists for this place; the last row is the backstop for everything.
 
     Raises :class:`LookupError` when not even the backstop names a department (the rulebook check prevents that).
     """
-    for row in catalogue.match(category=category or "", district=district or ""):
+    for row in catalogue.match(at, category=category or "", district=district or ""):
         lead = owner(row.cells["lead"], departments, district)
         if lead is not None:
             named = (owner(p, departments, district) for p in split(row.cells["partners"]))

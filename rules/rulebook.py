@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -27,9 +28,9 @@ from rules.faults import RulebookFaults
 from rules.process import Process
 from rules.reading import Reading, version_of
 from rules.routing import Places, Route, route, split
-from rules.tables import MEMO_LIMIT, Table
+from rules.tables import MEMO_LIMIT, Row, Table, spell
 
-__all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "version_of"]
+__all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "load", "version_of"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -51,20 +52,24 @@ class Decided(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One step of the ladder: ``offset`` from the due moment, the letter, and whom it reaches."""
+    """One step of the ladder: ``offset`` from the due moment, the letter, whom it reaches, the row that says so."""
 
     name: str
     offset: Span
     letter: str
     to: tuple[str, ...]
+    row: str = ""
 
 
 def _remembered(ask: Callable[Concatenate[Rulebook, P], T]) -> Callable[Concatenate[Rulebook, P], T]:
-    """Answers are kept with the rulebook: the same few questions are asked hundreds of thousands of times."""
+    """Answers are kept with the rulebook: the same few questions are asked hundreds of thousands of times.
+
+    ``at`` is always given by name; an answer holds from one turn of the tables to the next.
+    """
 
     @wraps(ask)
     def remember(self: Rulebook, /, *args: P.args, **named: P.kwargs) -> T:
-        key = (ask.__name__, args, tuple(named.items()))
+        key = (ask.__name__, args, spell(self._turns, named["at"]) if self._turns and "at" in named else 0)  # type: ignore[arg-type]  # a moment
         if key not in self._answers:
             if len(self._answers) >= MEMO_LIMIT:
                 self._answers.clear()
@@ -107,12 +112,12 @@ class Rulebook:
         """The department that serves as desk, supervision, leading_group or accountability."""
         return self._offices[name]
 
-    def classify(self, complaint: Complaint) -> Decided[str | None]:
+    def classify(self, complaint: Complaint, at: datetime | None = None) -> Decided[str | None]:
         """The given category, else the keyword table's, else nobody's: then the duty desk decides."""
         given = self.find_category(complaint.category or "")
         if given:
             return Decided(given)
-        row = self.tables["keywords"].first(text=_text(complaint))
+        row = self.tables["keywords"].first(at, text=_text(complaint))
         return Decided(row.cells["category"], row.id) if row and row.cells["category"] else Decided(None)
 
     def locate(self, complaint: Complaint) -> str | None:
@@ -121,42 +126,41 @@ class Rulebook:
         return given or self._places.find(f"{complaint.address} {complaint.subject}")
 
     @_remembered
-    def route(self, category: str | None, district: str | None) -> Route:
+    def route(self, category: str | None, district: str | None, *, at: datetime | None = None) -> Route:
         """Who leads and who joins in; somebody always owns it."""
-        return route(self.tables["catalogue"], self.departments, category, district)
+        return route(self.tables["catalogue"], self.departments, category, district, at)
 
-    def urgency(self, complaint: Complaint, category: str | None) -> Decided[str]:
-        row = self.tables["urgency"].first(category=category, type=complaint.type, text=_text(complaint))
+    def urgency(self, complaint: Complaint, category: str | None, at: datetime | None = None) -> Decided[str]:
+        row = self.tables["urgency"].first(at, category=category, type=complaint.type, text=_text(complaint))
         return Decided(row.cells["urgency"], row.id) if row else Decided("normal")
 
     @_remembered
-    def deadline(self, process: str, clock: str, urgency: str) -> Decided[Span | None]:
-        """How long ``clock`` may run; ``None`` where the table says ``none``."""
-        row = self.tables["deadlines"].first(process=process, clock=clock, urgency=urgency)
+    def deadline(self, process: str, clock: str, urgency: str, *, at: datetime | None = None) -> Decided[Span | None]:
+        """How long a ``clock`` that starts at ``at`` may run; ``None`` where the table says ``none``."""
+        row = self.tables["deadlines"].first(at, process=process, clock=clock, urgency=urgency)
         if row is None or row.cells["span"] in ("", "none"):
             return Decided(None, row.id if row else "")
         return Decided(Span.parse(row.cells["span"]), row.id)
 
     @_remembered
-    def extensions(self, process: str, urgency: str) -> int:
+    def extensions(self, process: str, urgency: str, *, at: datetime | None = None) -> int:
         """How many extensions a case may have."""
-        row = self.tables["deadlines"].first(process=process, clock="extension", urgency=urgency)
+        row = self.tables["deadlines"].first(at, process=process, clock="extension", urgency=urgency)
         return int(row.cells["times"] or 0) if row else 0
 
     @_remembered
-    def ladder(self, clock: str, urgency: str) -> tuple[Rung, ...]:
+    def ladder(self, clock: str, urgency: str, *, at: datetime | None = None) -> tuple[Rung, ...]:
         """The rungs of a clock in order of time, of each the first row that fits; none where nobody is late."""
-        rows = self.tables["ladder"].match(clock=clock, urgency=urgency)
+        rows = self.tables["ladder"].match(at, clock=clock, urgency=urgency)
         if not rows or rows[0].cells["rung"] == NO_LADDER:
             return ()
-        first = {row.cells["rung"]: row.cells for row in reversed(rows)}
-        rungs = [Rung(c["rung"], Span.parse(c["offset"]), c["letter"], tuple(split(c["to"]))) for c in first.values()]
+        rungs = [_rung(row) for row in {row.cells["rung"]: row for row in reversed(rows)}.values()]
         return tuple(sorted(rungs, key=lambda r: r.offset.amount * _ROUGHLY[r.offset.unit]))
 
     @_remembered
-    def verdict(self, answer: str, solved: str, satisfied: int) -> Decided[str]:
+    def verdict(self, answer: str, solved: str, satisfied: int, *, at: datetime | None = None) -> Decided[str]:
         """Whether a callback is ``accepted`` or asks for a ``redo``."""
-        row = self.tables["callback"].first(answer=answer, solved=solved, satisfied=satisfied)
+        row = self.tables["callback"].first(at, answer=answer, solved=solved, satisfied=satisfied)
         return Decided(row.cells["verdict"], row.id) if row else Decided("accepted")
 
     def channels(self) -> Mapping[str, Mapping[str, str]]:
@@ -171,6 +175,11 @@ class Rulebook:
     def find_district(self, text: str) -> str | None:
         """The district that a code, a name or a short form names."""
         return self._places.named(text)
+
+    @cached_property
+    def _turns(self) -> list[int]:
+        """The days on which any table changes."""
+        return sorted({turn for table in self.tables.values() for turn in table.turns})
 
     @cached_property
     def _offices(self) -> Mapping[str, Department]:
@@ -194,6 +203,11 @@ class Rulebook:
         return names | {code: code for code in self.categories}
 
 
+def _rung(row: Row) -> Rung:
+    cells = row.cells
+    return Rung(cells["rung"], Span.parse(cells["offset"]), cells["letter"], tuple(split(cells["to"])), row.id)
+
+
 def _text(complaint: Complaint) -> str:
     return f"{complaint.subject}\n{complaint.description}"
 
@@ -203,12 +217,27 @@ def build(files: Mapping[str, str]) -> Rulebook:
     from rules.check import check  # noqa: PLC0415 -- the check knows the stages, which know the rulebook
 
     reading = Reading(files)
-    districts = reading.read("districts.yaml", read_districts)
-    departments = reading.read("departments.yaml", lambda text, file: read_departments(text, file, districts or {}))
-    categories = reading.read("categories.yaml", read_categories)
-    calendar, processes, tables = reading.calendar(), reading.processes(), reading.tables()
-    parts = processes, departments or {}, categories or {}, districts or {}, calendar or Calendar(), tables
-    book = Rulebook(version_of(files), *parts)
-    if faults := [*reading.faults, *check(book, reading.broken)]:
+    book = _read(reading)
+    if faults := [*reading.faults, *reading.strangers(), *check(book, reading.broken)]:
         raise RulebookFaults(faults)
     return book
+
+
+def load(files: Mapping[str, str]) -> Rulebook:
+    """A rulebook that was approved before: what today's check would say of it must not stop a running case.
+
+    A file it lacks is empty. Raises :class:`RulebookFaults` only for a file that cannot be read at all.
+    """
+    reading = Reading(files, approved=True)
+    book = _read(reading)
+    if reading.unreadable:
+        raise RulebookFaults(reading.faults)
+    return book
+
+
+def _read(reading: Reading) -> Rulebook:
+    districts = reading.read("districts.yaml", read_districts) or {}
+    departments = reading.read("departments.yaml", lambda text, file: read_departments(text, file, districts)) or {}
+    categories = reading.read("categories.yaml", read_categories) or {}
+    calendar, processes, tables = reading.calendar() or Calendar(), reading.processes(), reading.tables()
+    return Rulebook(version_of(reading.files), processes, departments, categories, districts, calendar, tables)

@@ -13,7 +13,7 @@ from infra.ledger.database import Database
 from infra.ledger.history import ACTIVE, CALLED_OFF, DEPLOY, Step
 from infra.ledger.history import keep as keep_step
 from infra.moment import now
-from rules.rulebook import Rulebook, build, version_of
+from rules.rulebook import Rulebook, build, load, version_of
 
 _built: dict[str, Rulebook] = {}
 """Version -> rulebook. A version never changes and takes half a second to build and check: once per process."""
@@ -60,7 +60,7 @@ class Shelf:
     async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
         """The same within a transaction: a second connection could wait for itself when the pool is used up."""
         if version not in _built:
-            _built[version] = build(await texts_on(connection, version))
+            _built[version] = load(await texts_on(connection, version))
         return _built[version]
 
     async def texts(self, version: str) -> dict[str, str]:

@@ -14,12 +14,10 @@ from infra.chance import token
 from infra.deployments import server_environment, worker_environment
 from infra.mistakes import Mistake
 from infra.moment import ANCHOR_FILE
-from infra.rulebook_files import read_folder
+from infra.rulebook_files import sound_rulebook
 from infra.settings import Settings, SettingsFault, prefect_api_url, settings
 from infra.up.health import answers
 from infra.up.ports import LOCAL, Ports
-from rules.faults import RulebookFaults
-from rules.rulebook import build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +104,7 @@ def make_plan(wishes: Wishes) -> Plan:
 
 def check_rulebook(known: Settings) -> str:
     """Build the rulebook once; its version. All its faults come at once, each with file and line."""
-    try:
-        return build(read_folder(known.rulebook_dir)).version
-    except RulebookFaults as wrong:
-        listed = "\n".join(f"  {fault}" for fault in wrong.faults)
-        raise Mistake(f"the rulebook {known.rulebook_dir} cannot be used:\n{listed}") from None
+    return sound_rulebook(known.rulebook_dir).version
 
 
 def _check_wishes(wishes: Wishes) -> None:

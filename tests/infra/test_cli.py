@@ -38,6 +38,40 @@ def test_help_names_every_command(tmp_path):
     assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
 
 
+def test_an_explanation_names_dates_persons_and_rows(tmp_path):
+    matter = {
+        "channel": "web",
+        "subject": "楼下烧烤油烟",
+        "description": "每晚油烟进屋",
+        "address": "市南区",
+        "name": "张三",
+    }
+    (tmp_path / "complaint.json").write_text(json.dumps(matter), "utf-8")
+    asked = ("rules", "explain", "complaint.json", "--at", "2026-11-23")
+    done = minsheng(*asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "市南区生态环境分局  [catalogue.csv:3 fumes · 一家牵头、多方联治]" in done.stdout
+    assert "2026年11月27日 周五 17:30 (5 wd)" in done.stdout
+    assert "张三" not in done.stdout
+    told = json.loads(minsheng(*asked, "--json", cwd=tmp_path).stdout)
+    assert told["lead"]["source"] == {"table": "catalogue", "row": "fumes", "line": 3, "clause": "一家牵头、多方联治"}
+    assert "Lead: Shinan District" in minsheng(*asked, cwd=tmp_path, MINSHENG_LOCALE="en").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "told"),
+    [
+        ('{"subject": "x"}', "2026-11-23", "description is missing"),
+        ("[]", "2026-11-23", "exactly one complaint"),
+        ("{", "2026-11-23", "is not valid JSON"),
+        ('{"subject": "x", "description": "y"}', "soon", "write 2027-01-31"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_sentence(tmp_path, text: str, at: str, told: str):
+    (tmp_path / "complaint.json").write_text(text, "utf-8")
+    assert told in one_sentence(minsheng("rules", "explain", "complaint.json", "--at", at, cwd=tmp_path))
+
+
 def test_help_imports_nothing_heavy(tmp_path):
     code = (
         "import sys, infra.cli\n"

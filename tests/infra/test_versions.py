@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from infra.ledger import Ledger
 from infra.ledger.migrations import upgrade
 from infra.locale import message_ids, missing
-from infra.workbench import drafts, versions
+from infra.workbench import comparing, drafts, versions
 from infra.workbench.deployed import take_folder
 from infra.workbench.refusals import SENTENCES, VersionRefusal
 from rules.rulebook import Rulebook
@@ -289,3 +289,15 @@ async def test_versions_of_the_release_before_are_taken_over(tmp_path, now):
 def test_every_refusal_is_said_in_chinese_too():
     assert set(SENTENCES.values()) <= set(message_ids())
     assert not set(SENTENCES.values()) & set(missing("zh_CN"))
+
+
+# Side by side
+
+
+async def test_two_versions_are_compared_in_words(ledger: Ledger, book: Rulebook, book_files, now):
+    newer = await versions.submit_files(ledger, quicker(book_files), by="王科", at=now)
+    found = await comparing.compare(ledger, "active", newer.id[:6], at=now)
+    assert found.sentences("en") == ["Handling: 5 wd → 3 wd (Normal; Standard process)."]
+    assert found.sentences("zh_CN") == ["办理:5 个工作日 → 3 个工作日(普通;标准流程)。"]
+    draft = await drafts.open_draft(ledger, by="王科", at=now, base=newer.id)
+    assert (await comparing.compare(ledger, newer.id, f"draft:{draft.id}", at=now)).changes == []

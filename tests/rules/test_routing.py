@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from rules.departments import Department, District, Person
 from rules.routing import Places, owner, route, split
-from rules.tables import read_table
+from rules.table_text import read_table
 
 CATALOGUE = """id,category/,district,->lead,->partners,clause
 行号,事项分类,区市,主办单位,协办单位,依据

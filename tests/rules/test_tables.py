@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from time import perf_counter
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from rules.faults import RulebookFaults
-from rules.tables import MEMO_LIMIT, Table, read_table, table_of
+from rules.table_text import csv_lines, csv_text, examine, read_table, table_of
+from rules.tables import MEMO_LIMIT, Table
 
 
 def table(header: str, *rows: str, collect: bool = False) -> Table:
@@ -160,7 +162,8 @@ def test_all_faults_are_told_at_once_with_line_and_column():
         ("id,a,->a\n行号,甲,乙\nx,,y", "a field name of its own"),
         ("id,a,,->b\n行号,甲,,乙\nx,,,y", "a field name of its own"),
         ("id,a,->b\n行号,甲,乙\nx,red,y", "has to be a default"),
-        ("id,a,->b\n行号,甲,乙\nx,,y\nz,red,y\nd,,y", "is never reached: line 3"),
+        ("id,a,->b\n行号,甲,乙\nx,,y\nz,red,y\nd,,y", "no row below is ever reached"),
+        ("id,a,->b\n行号,甲,乙\nx,,y\nz,red,y", "no row below is ever reached"),
         ("id,a,->b\n行号,甲,乙\nx,red,y\nz,red,y\nd,,y", "is never reached: line 3"),
     ],
 )
@@ -206,7 +209,9 @@ cells = some.lists(some.tuples(codes, some.sampled_from(["", "> 3", "1,2"])), ma
 @given(cells, codes, some.integers(0, 5))
 def test_a_table_means_what_reading_it_top_down_means(rows: list[tuple[str, str]], category: str, size: int):
     kept = [row for row in rows if row != ("", "")]
-    one = table("category/,size,->out", *(f'{cat},"{test}",x' for cat, test in kept), ",,x")
+    lines = [("id", "category/", "size", "->out"), ("行号", "甲", "乙", "丙")]
+    lines += [("abcdefgh"[n], cat, test, "x") for n, (cat, test) in enumerate([*kept, ("", "")])]
+    one, _ = examine(enumerate(lines, 1), "some.csv")
     tests = {"": True, "> 3": size > 3, "1,2": size in (1, 2)}
     below = f"{category}/"
     fits = [(not cat or below.startswith(f"{cat}/")) and tests[test] for cat, test in [*kept, ("", "")]]
@@ -219,3 +224,100 @@ def test_a_remembered_answer_takes_about_a_microsecond():
     for _ in range(100_000):
         one.match(category="noise/night", kind="red")
     assert perf_counter() - begun < 3, "measured 0.1 s; the limit allows for a busy machine"
+
+
+def test_the_table_itself_says_how_many_rows_count():
+    lines = "{},kind,->out\n行号,甲,乙\na,red,x\nb,,y\n"
+    assert [fired(read_table(lines.format(id), "some.csv"), kind="red") for id in ("id", "id:first")] == ["a", "a"]
+    assert fired(read_table(lines.format("id:collect"), "some.csv"), kind="red") == "a,b"
+    assert fired(read_table(lines.format("id:first"), "some.csv", collect=True), kind="red") == "a"
+    assert "did you mean collect" in faults(lines.format("id:colect"))[0]
+
+
+DATED = """id,kind,->out,valid_from,valid_until
+行号,甲,乙,起,止
+old,red,x,,2026-12-31
+new,red,x,2027-01-01,
+summer,blue,x,2027-06-01,2027-08-31
+rest,,y,,
+"""
+
+
+def at(day: str, hour: int = 12) -> datetime:
+    """A moment by the clock of the city."""
+    return datetime.fromisoformat(f"{day}T{hour:02}:00+08:00").astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "kind", "row"),
+    [
+        ("2026-12-31", 23, "red", "old"),
+        ("2027-01-01", 0, "red", "new"),
+        ("2020-01-01", 0, "red", "old"),
+        ("2099-01-01", 0, "red", "new"),
+        ("2027-05-31", 23, "blue", "rest"),
+        ("2027-06-01", 0, "blue", "summer"),
+        ("2027-08-31", 23, "blue", "summer"),
+        ("2027-09-01", 0, "blue", "rest"),
+    ],
+)
+def test_a_row_holds_from_its_first_to_its_last_day_in_the_city(day: str, hour: int, kind: str, row: str):
+    one = read_table(DATED, "some.csv")
+    found = [one.match(at(day, hour), kind=kind) for _ in range(2)]
+    assert [[r.id for r in rows] for rows in found] == [[row], [row]]
+
+
+def test_answers_of_one_spell_are_remembered_together():
+    one = read_table(DATED, "some.csv")
+    for day in range(1, 29):
+        one.match(at(f"2027-02-{day:02}"), kind="red")
+    assert len(one._memo) == 1
+
+
+def test_without_a_moment_dates_are_not_looked_at():
+    assert fired(read_table(DATED, "some.csv"), kind="red") == "old"
+    assert fired(read_table(DATED, "some.csv"), kind="blue") == "summer"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "told"),
+    [
+        ("2026-12-31", "2026-12-32", "some.csv:3 [valid_until] ", "write it as 2027-01-31"),
+        ("2026-12-31", "2026/12/31", "some.csv:3 [valid_until] ", "write it as 2027-01-31"),
+        ("2027-08-31", "2027-05-31", "some.csv:5 [valid_until] ", "ends before it begins"),
+        ("2026-12-31", "2027-01-31", "some.csv:4 [valid_until] ", "overlaps with line 3 until 2027-01-31"),
+        ("2026-12-31", "", "some.csv:4 ", "is never reached: line 3"),
+        ("rest,,y,,", "rest,,y,2020-01-01,", "some.csv:6 ", "has to be a default"),
+    ],
+)
+def test_wrong_dates_are_told(old: str, new: str, where: str, told: str):
+    (fault,) = faults(DATED.replace(old, new))
+    assert fault.startswith(where)
+    assert told in fault
+
+
+@pytest.mark.parametrize(
+    ("header", "above", "below"),
+    [
+        ("category/", "noise", "noise/night"),
+        ("category/", "noise,air", "air/dust"),
+        ("kind", '"red,blue"', "blue"),
+        ("text~", "噪", "夜间+噪音"),
+        ("text~", "noise", "construction noise"),
+        ("size", "<= 3", '"1,2"'),
+    ],
+)
+def test_a_row_in_the_shadow_of_a_wider_one_is_told(header: str, above: str, below: str):
+    cells = [cell if '"' in cell else f'"{cell}"' for cell in (above, below)]
+    (fault,) = faults(f"id,{header},->out\n行号,甲,乙\na,{cells[0]},x\nb,{cells[1]},y\nc,,z")
+    assert fault == "some.csv:4 is never reached: line 3 takes everything this row would take"
+    table(f"{header},->out", f"{cells[1]},x", f"{cells[0]},y", ",z")
+
+
+plain = some.text(some.characters(exclude_categories=["Cc", "Cs"]), max_size=12)
+
+
+@given(some.lists(some.lists(plain | some.just("two\nlines"), min_size=3, max_size=3), min_size=1))
+def test_a_table_written_as_csv_is_read_as_it_was(lines: list[list[str]]):
+    kept = [line for line in lines if any(line)]
+    assert [list(cells) for _, cells in csv_lines(csv_text(kept), "some.csv")] == kept
