@@ -110,3 +110,30 @@ def diff(
     from infra.workbench.comparing import print_diff
 
     run(print_diff(old, new, as_json=as_json))
+
+
+@rulebook.command("migrate")
+def migrate(
+    *,
+    to: Annotated[str, typer.Option(help="The version to go on under, or 'active'.")],
+    by: By,
+    since: Annotated[str | None, typer.Option("--from", help="Only cases of this version.", show_default="all")] = None,
+    process: Annotated[str | None, typer.Option(help="Only cases of this process.", show_default="all")] = None,
+    stages: Annotated[list[str], typer.Option("--map", help="old_stage=new_stage; may be repeated.")] = [],  # noqa: B006 -- typer copies it
+    departments: Annotated[list[str], typer.Option("--department", help="old=new; may be repeated.")] = [],  # noqa: B006 -- the same
+    later: Annotated[bool, typer.Option("--later", help="Let deadlines become later; citizens are told.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change for whom.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Cases looked at together.")] = 500,
+    note: Note = "",
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """Let running cases go on under another version: first with --dry-run, then for good. Safe to repeat."""
+    from infra.workbench.migrate_command import migrate_cases, pairs
+    from infra.workbench.moving import Wanted
+    from rules.succession import Move
+
+    order = {"stages": pairs(stages, "--map"), "departments": pairs(departments, "--department")}
+    move = Move(by=by, note=note, later=later, **order)
+    wanted = Wanted(to=to, since=since, process=process, batch=batch, move=move)
+    raise typer.Exit(run(migrate_cases(wanted, dry_run=dry_run, as_json=as_json)))

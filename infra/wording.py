@@ -29,7 +29,7 @@ TERMS = {
     "queued": "Waiting", "sent": "Sent", "given_up": "Given up",
     "complaint": "Complaint", "consultation": "Question", "help": "Request for help", "report": "Report",
     "suggestion": "Suggestion", "praise": "Praise",
-    "stage_ended": "The stage ended", "case_closed": "The case was closed",
+    "stage_ended": "The stage ended", "moved": "Handed over to the successor", "case_closed": "The case was closed",
 }  # fmt: skip
 """Code -> English label."""
 
@@ -46,6 +46,7 @@ LETTERS = {
     "explanation": "Explanation and callback", "task_ended": "End of a task", "extension_notice": "Notice of more time",
     "information_added": "New information", "partners_ready": "Partners are ready", "yellow_card": "Yellow card",
     "red_card": "Red card", "supervision": "Supervision", "leading_group": "Leading group",
+    "rules_changed": "New dates under new rules",
     "accountability": "Accountability file", "closed": "End of the case", "withdrawn": "Withdrawal",
 }  # fmt: skip
 """Letter -> English label."""
@@ -82,6 +83,7 @@ SENTENCES = {
     "citizen_withdrew": "The citizen withdrew the complaint.",
     "information_added": "The citizen added information.",
     "rung_reached": "%(rung)s: %(clock)s of %(holder)s, due %(due)s.",
+    "case_migrated": "The case goes on under new rules (version %(rulebook)s).",
     "case_closed": "The case is closed: %(result)s.",
 }
 """Entry kind -> English sentence."""
@@ -136,6 +138,7 @@ def sentence(book: Rulebook, process: str, entry: Entry, locale: str) -> str:
         "due": moment_text(d["due"], locale) if "due" in d else "", "result": term(locale, d.get("result")),
         "solved": term(locale, d.get("solved")), "satisfied": d.get("satisfied", ""),
         "rung": term(locale, d.get("rung")), "clock": clock_name(locale, str(d.get("clock", ""))),
+        "rulebook": d.get("rulebook", ""),
     }  # fmt: skip
     return say(locale, SENTENCES.get(entry.kind, entry.kind), **places)
 

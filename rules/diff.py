@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rules.rulebook import Rulebook
@@ -28,17 +29,18 @@ def change(kind: str, /, **places: Any) -> Change:
     return Change(kind, places)
 
 
-def diff(old: Rulebook, new: Rulebook) -> list[Change]:
+def diff(old: Rulebook, new: Rulebook, *, at: datetime | None = None) -> list[Change]:
     """Every difference that matters to somebody: owners first, then deadlines, processes, words and days.
 
-    Empty when the two decide alike, however their files are written.
+    Empty when the two decide alike, however their files are written. ``at``: the moment for which dated rows are asked;
+    without one their dates are not looked at.
     """
     if old.version == new.version:
         return []
-    return [found for compare in _parts() for found in compare(old, new)]
+    return [found for compare in _parts() for found in compare(old, new, at)]
 
 
-def _parts() -> tuple[Callable[[Rulebook, Rulebook], Iterator[Change]], ...]:
+def _parts() -> tuple[Callable[[Rulebook, Rulebook, datetime | None], Iterator[Change]], ...]:
     from rules import diff_people, diff_process, diff_routes, diff_tables  # noqa: PLC0415 -- they need Change
 
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from rules.diff import Change, change
@@ -10,22 +11,24 @@ from rules.diff_routes import owners
 from rules.rulebook import Rulebook
 
 
-def departments(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def departments(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]:
     yield from _records("department", old.departments, new.departments)
 
 
-def categories(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def categories(old: Rulebook, new: Rulebook, at: datetime | None) -> Iterator[Change]:
     """A new one is named with whoever will lead in it."""
     for found in _records("category", old.categories, new.categories):
         code = found.places["category"]
-        yield change(found.kind, **found.places, leads=owners(new, code)) if found.kind == "category_added" else found
+        yield (
+            change(found.kind, **found.places, leads=owners(new, code, at)) if found.kind == "category_added" else found
+        )
 
 
-def districts(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def districts(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]:
     yield from _records("district", old.districts, new.districts)
 
 
-def calendar(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def calendar(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]:
     """Office hours, and days on which the offices open or close other than before."""
     was, will = old.calendar, new.calendar
     if was.hours.intervals != will.hours.intervals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from rules.diff import Change, change
@@ -12,7 +13,7 @@ from rules.rulebook import Rulebook
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def processes(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def processes(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]:
     for name in dict.fromkeys([*old.processes, *new.processes]):
         was, will = old.processes.get(name), new.processes.get(name)
         if was is None:

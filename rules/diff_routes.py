@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -18,7 +19,7 @@ Owners = tuple[str, tuple[str, ...]]
 EVERYWHERE, KNOWN_PLACE, UNKNOWN_PLACE = "everywhere", "in_all_districts", "place_unknown"
 
 
-def routes(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def routes(old: Rulebook, new: Rulebook, at: datetime | None) -> Iterator[Change]:
     """Matters and places that both know, and whose lead or partners change."""
     places = [*(d for d in new.districts if d in old.districts), None]
     known = [code for code in new.categories if code in old.categories]
@@ -27,7 +28,7 @@ def routes(old: Rulebook, new: Rulebook) -> Iterator[Change]:
         moved: dict[tuple[Any, Any], dict[str, set[str | None]]] = defaultdict(lambda: defaultdict(set))
         for category in common:
             for place in places:
-                was, will = (_owners(book, category, place)[part] for book in (old, new))
+                was, will = (_owners(book, category, place, at)[part] for book in (old, new))
                 if was != will:
                     moved[was, will][category].add(place)
         for (was, will), where in moved.items():
@@ -36,9 +37,9 @@ def routes(old: Rulebook, new: Rulebook) -> Iterator[Change]:
                 yield change(kind, **categories, **named, old=_here(was, only), new=_here(will, only))
 
 
-def owners(book: Rulebook, category: str) -> list[str]:
+def owners(book: Rulebook, category: str, at: datetime | None) -> list[str]:
     """Who may lead in a matter, wherever it happens."""
-    return list(dict.fromkeys(_owners(book, category, place)[0] for place in book.districts))
+    return list(dict.fromkeys(_owners(book, category, place, at)[0] for place in book.districts))
 
 
 def _touched(old: Rulebook, new: Rulebook) -> Iterator[str]:
@@ -57,8 +58,8 @@ def _answers(row: Row) -> tuple[tuple[str, str], ...]:
     return tuple((name, cell) for name, cell in row.cells.items() if name not in ("id", "clause"))
 
 
-def _owners(book: Rulebook, category: str, place: str | None) -> Owners:
-    found = book.route(category, place)
+def _owners(book: Rulebook, category: str, place: str | None, at: datetime | None) -> Owners:
+    found = book.route(category, place, at=at)
     return _anywhere(found.lead, place), tuple(_anywhere(code, place) for code in found.partners)
 
 

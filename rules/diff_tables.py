@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from difflib import SequenceMatcher
 from itertools import product
 from typing import Any
@@ -11,12 +12,13 @@ from rules.case import Urgency
 from rules.diff import Change, change
 from rules.process import Process
 from rules.rulebook import NO_LADDER, Rulebook
-from rules.tables import Row
+from rules.tables import ID, VALID_FROM, VALID_UNTIL, Row
 
 BY_MEANING = ("catalogue", "deadlines", "ladder")
 """Tables of which only the answers are compared; of the others every row."""
 LIMITS = ("return", "extension")
 """Deadlines that limit an action and never run as a clock."""
+DATES = (VALID_FROM, VALID_UNTIL)
 NONE = "none"
 _RUNG = ("offset", "to", "letter")
 
@@ -25,24 +27,24 @@ Question = tuple[str, str, str, str]
 """Process, clock, urgency, and what is asked for."""
 
 
-def deadlines(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def deadlines(old: Rulebook, new: Rulebook, at: datetime | None) -> Iterator[Change]:
     """Every clock of every process and urgency that both know."""
     for column, kind in (("span", "deadline_changed"), ("times", "extensions_changed")):
         changed = {}
         for process, clock, urgency in _questions(old, new):
-            was, will = (_cell(book, process, clock, urgency, column) for book in (old, new))
+            was, will = (_cell(book, at, (process, clock, urgency), column) for book in (old, new))
             if was != will and (column == "span" or clock == "extension"):
                 changed[process, clock, urgency, ""] = (was, will)
         for places, (was, will) in _merged(changed, list(_questions(old, new))):
             yield change(kind, **places, old=was, new=will)
 
 
-def ladder(old: Rulebook, new: Rulebook) -> Iterator[Change]:
+def ladder(old: Rulebook, new: Rulebook, at: datetime | None) -> Iterator[Change]:
     """Rungs that are added, taken away, or reach others at another time."""
     asked = list(_questions(old, new, limits=False))
     changed = {}
     for process, clock, urgency in asked:
-        was, will = (_rungs(book, process, clock, urgency) for book in (old, new))
+        was, will = (_rungs(book, at, (process, clock, urgency)) for book in (old, new))
         for name in dict.fromkeys([*was, *will]):
             if was.get(name) != will.get(name):
                 changed[process, clock, urgency, name] = (was.get(name), will.get(name))
@@ -50,12 +52,14 @@ def ladder(old: Rulebook, new: Rulebook) -> Iterator[Change]:
         yield change(_kind(before, after), **places, old=dict(before or {}), new=dict(after or {}))
 
 
-def rows(old: Rulebook, new: Rulebook) -> Iterator[Change]:
-    """Rows of the other tables by their ids: keywords, urgency, callback, channels, and what a city adds."""
+def rows(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]:
+    """Rows of the other tables by their ids: keywords, urgency, callback, channels, and what a city adds; and every
+    row that has dates, because it may decide only some day."""
     for name in dict.fromkeys([*old.tables, *new.tables]):
-        if name in BY_MEANING:
-            continue
         was, will = (_by_id(book, name) for book in (old, new))
+        if name in BY_MEANING:
+            dated = {id for rows in (was, will) for id, cells in rows.items() if any(map(cells.get, DATES))}
+            was, will = ({id: cells for id, cells in rows.items() if id in dated} for rows in (was, will))
         for id in dict.fromkeys([*was, *will]):
             if was.get(id) != will.get(id):
                 yield _row_change(name, id, was.get(id), will.get(id))
@@ -74,14 +78,16 @@ def _clock_names(process: Process) -> list[str]:
     return [*process.clocks, *(name for stage in process.stages.values() for name in stage.clocks)]
 
 
-def _cell(book: Rulebook, process: str, clock: str, urgency: str, column: str) -> str:
-    row = book.tables["deadlines"].first(process=process, clock=clock, urgency=urgency)
+def _cell(book: Rulebook, at: datetime | None, asked: tuple[str, str, str], column: str) -> str:
+    process, clock, urgency = asked
+    row = book.tables["deadlines"].first(at, process=process, clock=clock, urgency=urgency)
     return (row.cells.get(column) if row else "") or (NONE if column == "span" else "0")
 
 
-def _rungs(book: Rulebook, process: str, clock: str, urgency: str) -> dict[str, Mapping[str, str]]:
+def _rungs(book: Rulebook, at: datetime | None, asked: tuple[str, str, str]) -> dict[str, Mapping[str, str]]:
     """Name -> what counts of a rung; of several rows the first."""
-    found = book.tables["ladder"].match(process=process, clock=clock, urgency=urgency)
+    process, clock, urgency = asked
+    found = book.tables["ladder"].match(at, process=process, clock=clock, urgency=urgency)
     if not found or found[0].cells["rung"] == NO_LADDER:
         return {}
     return {r.cells["rung"]: {name: r.cells[name] for name in _RUNG} for r in reversed(found)}
@@ -116,7 +122,7 @@ def _corners(axes: Sequence[Sequence[str]]) -> Iterator[tuple[str, str, str]]:
 
 def _by_id(book: Rulebook, table: str) -> dict[str, Mapping[str, str]]:
     found: Iterable[Row] = book.tables[table].rows if table in book.tables else ()
-    return {row.id: {name: cell for name, cell in row.cells.items() if name != "id"} for row in found}
+    return {row.id: {name: cell for name, cell in row.cells.items() if name != ID} for row in found}
 
 
 def _row_change(table: str, id: str, was: Mapping[str, str] | None, will: Mapping[str, str] | None) -> Change:

@@ -78,6 +78,7 @@ def _opened(opened: Mapping[str, Any], case: Case, entry: Entry) -> Assignment:
         opened_at=entry.at,
         ruled=opened.get("ruled", False),
         claimed_at=entry.at if opened.get("claimed") else None,
+        contacted_at=entry.at if opened.get("contacted") else None,
     )
 
 
@@ -95,6 +96,7 @@ def _started(started: Mapping[str, Any], entry: Entry) -> Clock:
         next_at=moment_of(started.get("next")),
         assignment=started.get("assignment"),
         stage=started.get("stage", ""),
+        rung=started.get("rung", ""),
         on_due=started.get("on_due", ""),
     )
 
@@ -183,6 +185,17 @@ def _clock_set(case: Case, entry: Entry, **change: Any) -> dict[str, Any]:
     return {"clocks": tuple(replace(c, next_at=at, **change) if c.id == id else c for c in case.clocks)}
 
 
+def _migrated(case: Case, entry: Entry) -> dict[str, Any]:
+    """The same case under other rules; a stage by another name was entered as often."""
+    d = entry.data
+    changes = {name: d[name] for name in ("rulebook", "lead") if name in d}
+    if "partners" in d or d.get("no_partners"):
+        changes["partners"] = tuple(d.get("partners", ()))
+    if "stage" in d:
+        changes |= {"stage": d["stage"], "visits": {**case.visits, d["stage"]: case.visits.get(case.stage, 0)}}
+    return changes
+
+
 def _closed(case: Case, entry: Entry) -> dict[str, Any]:
     return {"stage": "closed", "outcome": None, "closed_at": entry.at, "result": entry.data["result"]}
 
@@ -206,6 +219,7 @@ _OWN: Mapping[str, Callable[[Case, Entry], dict[str, Any]]] = {
     "citizen_contested": _contested,
     "citizen_rated": _rated,
     "rung_reached": _rung,
+    "case_migrated": _migrated,
     "case_closed": _closed,
 }
 """Kinds of entry that change more than their consequences. The others: complaint_received, citizen_silent,

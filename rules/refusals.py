@@ -27,6 +27,12 @@ SENTENCES = {
     "extension_too_long": "At most %(days)s working days at a time.",
     "nothing_to_extend": "No clock is running that could be extended.",
     "nothing_to_contest": "There is no explanation that could be contested.",
+    "process_gone": "The new rules have no process '%(process)s'.",
+    "stage_gone": "The new rules have no stage '%(stage)s'; say which one stands for it. Possible: %(possible)s.",
+    "stage_of_another_kind": "Stage '%(to)s' is of another kind than '%(stage)s', so it cannot stand for it.",
+    "outcome_gone": "The case is just leaving stage '%(stage)s' with '%(outcome)s', which the new rules do not know.",
+    "department_gone": "The new rules have no department '%(department)s'; say which one takes over from it.",
+    "task_paused": "The clocks of '%(department)s' stand still; the case can be moved when the pause is over.",
     "contest_used": "The explanation was contested before; that is possible once.",
 }
 """Code -> English sentence (a message id of the catalogues) with ``%(name)s`` places."""

@@ -102,6 +102,10 @@ class Rulebook:
     def department(self, code: str) -> Department:
         return self.departments[code]
 
+    def successor(self, code: str, *, at: datetime) -> str | None:
+        """Who answers at a moment for what ``code`` answered for; ``None`` when nobody does."""
+        return code if code in self.departments else None
+
     def category(self, code: str) -> Category:
         return self.categories[code]
 

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from infra.ledger import schema
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
-from infra.ledger.leases import LeaseHeld, Leases, Run
+from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.recording import (
     KeyReused,
+    LeaseHeld,
     Person,
     Recorded,
     Recorder,
@@ -53,7 +54,7 @@ class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
     ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
-    runs, ``search`` answers questions about many cases; ``submit`` and ``record`` are the only writers of entries.
+    runs, ``search`` answers questions about many cases. Only ``submit``, ``record`` and ``add`` write entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -68,6 +69,7 @@ class Ledger:
         recorder = Recorder(self.db, self.shelf)
         self.submit = recorder.submit
         self.record = recorder.record
+        self.add = recorder.add
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
         self.claim_letters, self.letter_sent, self.letter_failed = (
             self.outbox.claim,

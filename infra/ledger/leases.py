@@ -9,15 +9,11 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.recording import StaleAttempt, UnknownCase
+from infra.ledger.recording import LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import wall
 
 LEASE = timedelta(seconds=45)
 """Wall time; a step takes milliseconds, its retries up to half a minute."""
-
-
-class LeaseHeld(Exception):
-    """Another activation of the same case is at work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ promise, letters, each only when there are any), each with one statement for all
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from infra.ledger.database import Database
 from infra.ledger.projections import case_row, project
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
+from infra.moment import wall
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide, submit
 from rules.evolve import evolve, fold
@@ -37,6 +38,10 @@ class UnknownCase(Exception):
 
 class StaleAttempt(Exception):
     """Another activation has taken the case since; this one must stop without a trace (fencing)."""
+
+
+class LeaseHeld(Exception):
+    """Another activation of the same case is at work."""
 
 
 class KeyReused(Exception):
@@ -130,6 +135,22 @@ class Recorder:
                 await _keep_signal(connection, number, signal, key, first=case.seq + 1, last=after.seq)
         return Recorded(after, decided)
 
+    async def add(self, number: str, judge: Callable[[Case], Sequence[Entry]]) -> Recorded:
+        """Append what ``judge`` makes of a case: what the city does to it, such as a migration.
+
+        Whatever activation was at work on it is over then. Raises :class:`LeaseHeld` while one is,
+        :class:`UnknownCase`, and what ``judge`` raises; then nothing changed.
+        """
+        async with self._db.write() as connection:
+            head = await _seize(connection, number)
+            case = after = fold(number, await read_entries(connection, number))
+            decided = judge(case)
+            for entry in decided:
+                after = evolve(after, entry)
+            if decided:
+                await self._append(connection, case, after, decided, head.hash)
+        return Recorded(after, decided)
+
     async def _register(self, connection: AsyncConnection, row: Mapping[str, Any]) -> str | None:
         """Put the complaint in; the number of the earlier case when its key is known. Raises :class:`KeyReused`.
 
@@ -195,6 +216,16 @@ async def _lock(connection: AsyncConnection, number: str) -> Head:
     if row is None:
         raise UnknownCase(number)
     return Head(row.head, row.attempt)
+
+
+async def _seize(connection: AsyncConnection, number: str) -> Head:
+    """Hold a case that no activation has, and fence off the last one. Raises :class:`LeaseHeld`."""
+    c = schema.cases.c
+    head = await _lock(connection, number)
+    free = sa.and_(c.number == number, sa.or_(c.lease_until.is_(None), c.lease_until <= wall()))
+    if (await connection.execute(sa.update(schema.cases).where(free).values(attempt=c.attempt + 1))).rowcount == 0:
+        raise LeaseHeld(number)
+    return head
 
 
 async def _is_repeated(connection: AsyncConnection, number: str, key: str, signal: Signal) -> bool:

@@ -17,7 +17,7 @@ from infra.ledger import Ledger, Letter, UnknownCase
 from infra.mail.letters import compose
 from infra.mail.message import Envelope, message, thread_root
 from infra.mail.smtp import Mailer, Refused, TryLater, Unreachable
-from infra.mail.values import recipient, recipient_name, values_for
+from infra.mail.values import recipient, recipient_name, rulebook_of, values_for
 from infra.moment import wall
 from infra.settings import Settings
 
@@ -120,7 +120,7 @@ class Courier:
         try:
             entries = await ledger.entries(number)
             complaint, person = await ledger.complaint(number), await ledger.person(number)
-            book = await ledger.rulebook(entries[0].data["rulebook"])
+            book = await ledger.rulebook(rulebook_of(letter, entries))
             if not (to := recipient(letter, person, book)):
                 raise Unwritable(NO_ADDRESS)
             locale, sender = self._settings.locale, self._settings.mail_from

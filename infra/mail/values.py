@@ -31,6 +31,11 @@ def case_as_told(letter: Letter, entries: Sequence[Entry]) -> Case:
     return fold(letter.number, entries[:last])
 
 
+def rulebook_of(letter: Letter, entries: Sequence[Entry]) -> str:
+    """The version under which the letter was decided; a case may have been moved to another one since."""
+    return next(str(e.data["rulebook"]) for e in reversed(entries[: letter.seq]) if "rulebook" in e.data)
+
+
 def recipient(letter: Letter, person: Person, book: Rulebook) -> str:
     """The mail address; empty when a citizen left none."""
     if letter.to == CITIZEN:

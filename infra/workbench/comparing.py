@@ -42,12 +42,12 @@ class Comparison:
 
 async def compare(ledger: Ledger, old: str, new: str, *, at: datetime) -> Comparison:
     """``old`` and ``new``: a version or its beginning, ``active``, or ``draft:N``. Raises :class:`VersionRefusal`."""
-    return await of_books(await book_of(ledger, old, at=at), await book_of(ledger, new, at=at))
+    return await of_books(await book_of(ledger, old, at=at), await book_of(ledger, new, at=at), at=at)
 
 
-async def of_books(old: Rulebook, new: Rulebook) -> Comparison:
+async def of_books(old: Rulebook, new: Rulebook, *, at: datetime) -> Comparison:
     """It takes up to some seconds, for which the event loop does not wait."""
-    return Comparison(old, new, await asyncio.to_thread(diff, old, new))
+    return Comparison(old, new, await asyncio.to_thread(diff, old, new, at=at))
 
 
 async def book_of(ledger: Ledger, named: str, *, at: datetime) -> Rulebook:
@@ -71,7 +71,7 @@ def built(files: Mapping[str, str]) -> Rulebook:
 async def print_diff(old: str, new: str, *, as_json: bool) -> None:
     """`minsheng rules diff`; a name that is a folder is one. Raises :class:`Mistake`."""
     try:
-        found = await of_books(await _named(old), await _named(new))
+        found = await of_books(await _named(old), await _named(new), at=now())
     except (VersionRefusal, NoRulebook) as refusal:
         raise Mistake(str(refusal)) from None
     if as_json:

@@ -15,7 +15,9 @@ from infra.settings import RULEBOOKS
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide, submit
 from rules.evolve import fold
-from rules.rulebook import Rulebook, build
+from rules.migration import migrate
+from rules.rulebook import Rulebook, build, load
+from rules.succession import Move
 
 MONDAY = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 """09:30 in Qingdao."""
@@ -77,6 +79,12 @@ class FakeOutbox:
         self.now += span
         self._decide(number, Signal(TICK))
         return self.carry(number)
+
+    def move(self, new: Rulebook, number: str) -> Case:
+        """The case goes on under other rules, with what takes longer."""
+        self._add(number, migrate(self.case(number), self.book, new, self.now, Move(by="王科", later=True)))
+        self.book = new
+        return self.case(number)
 
     def case(self, number: str = NUMBER) -> Case:
         return fold(number, self._entries[number])
@@ -145,7 +153,17 @@ def every_letter() -> FakeOutbox:
     _planned(outbox, number="QD261123-CCCC4444")
     _unclear_and_withdrawn(outbox, number="QD261123-DDDD5555")
     _refused(outbox, number="QD261123-EEEE6666")
+    _moved(outbox, number="QD261123-FFFF7777")
     return outbox
+
+
+def _moved(outbox: FakeOutbox, number: str) -> None:
+    """Received under rules that gave the department more time, and the whole case less."""
+    files = read_folder(RULEBOOKS / "qingdao")
+    was = files["deadlines.csv"].replace("fix,normal,5 wd", "fix,normal,8 wd").replace("normal,15 wd", "normal,10 wd")
+    outbox.book = load({**files, "deadlines.csv": was})
+    outbox.open(GARBAGE, number=number)
+    outbox.move(qingdao(), number)
 
 
 def _joint_life(outbox: FakeOutbox) -> None:
