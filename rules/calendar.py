@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import holidays
 
@@ -209,27 +208,3 @@ def _library(year: int) -> tuple[frozenset[date], frozenset[date]]:
 def city_day(at: datetime) -> int:
     """The day in the city at a moment, as an ordinal of :class:`datetime.date`."""
     return (int(at.timestamp()) + ZONE_SECONDS) // DAY + EPOCH
-
-
-def read_calendar(data: Mapping[str, Any]) -> Calendar:
-    """A calendar from the plain data of ``calendar.yaml``. Raises :class:`ValueError` that says what is wrong."""
-    if unknown := set(data) - {"office_hours", "workdays", "days_off", "noticed"}:
-        raise ValueError(f"unknown key {', '.join(sorted(map(str, unknown)))}")
-    calendar = Calendar(
-        hours=[str(text) for text in data.get("office_hours") or OFFICE_HOURS],
-        workdays=[_date(day) for day in data.get("workdays") or ()],
-        days_off=[_date(day) for day in data.get("days_off") or ()],
-        noticed=[int(year) for year in data.get("noticed") or ()],
-    )
-    if both := calendar.workdays & calendar.days_off:
-        raise ValueError(f"{min(both)} is both a workday and a day off")
-    return calendar
-
-
-def _date(value: object) -> date:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(f"'{value}' is not a day such as 2027-02-14") from None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rules.faults import Fault, RulebookFaults, line_of, read_yaml
-
-R = TypeVar("R", bound=BaseModel)
+from rules.faults import Fault, line_of
+from rules.records import read_record, whole
 
 SEPARATOR = "/"
 """Between the levels of a category code: ``environment/noise/construction``."""
@@ -18,7 +18,7 @@ SEPARATOR = "/"
 Text = Annotated[str, Field(min_length=1)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Mail = Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
-
+Domain = Annotated[str, Field(pattern=r"^[^\s@]+$")]
 
 LANGUAGES = ("zh", "en")
 
@@ -100,18 +100,29 @@ class _CityDepartment(_Record):
     office: str | None = None
 
 
+def _fills(text: str) -> str:
+    try:
+        text.format(district="", nth=0)
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise ValueError(f"'{text}' cannot be filled in; only {{district}} and {{nth}} may be in brackets") from None
+    return text
+
+
+Pattern = Annotated[Text, AfterValidator(_fills)]
+
+
 class _Unit(_Record):
     """A kind of department that every district has; ``{district}`` and ``{nth}`` stand for the district."""
 
     unit: Code
-    name: Words
-    phone: Text
+    name: Annotated[Mapping[str, Pattern], AfterValidator(_in_both)]
+    phone: Pattern
     handlers: Annotated[Sequence[Text], Field(min_length=1)]
     heads: Annotated[Sequence[Text], Field(min_length=1)]
 
 
 class _Departments(_Record):
-    mail_domain: Text
+    mail_domain: Domain
     city: Annotated[Sequence[_CityDepartment], Field(min_length=1)]
     district_units: Sequence[_Unit]
     streets: Mapping[str, Sequence[_CityDepartment]] = {}
@@ -136,23 +147,22 @@ class _Districts(_Record):
 
 def read_districts(text: str, file: str) -> dict[str, District]:
     """Code -> district. Raises :class:`RulebookFaults`."""
-    return _by_code(_read(_Districts, text, file).districts, file)
+    written, faults = read_record(_Districts, text, file)
+    return whole(_by_code(written.districts), [*faults, *_twice(written.districts, text, file)])
 
 
 def read_departments(text: str, file: str, districts: Mapping[str, District]) -> dict[str, Department]:
     """Code -> department; what every district has is written once and named ``<district>-<unit>``."""
-    written = _read(_Departments, text, file)
+    written, faults = read_record(_Departments, text, file)
     city = [_department(d, d.code, written.mail_domain) for d in written.city]
     units = [_of_district(u, d, n, written) for n, d in enumerate(districts.values()) for u in written.district_units]
-    if unknown := [code for code in written.streets if code not in districts] if districts else []:
-        message = f"there is no such district; use one of: {', '.join(districts)}"
-        raise RulebookFaults([Fault(file, line_of(text, ("streets", d)), f"streets.{d}", message) for d in unknown])
     streets = [
         _department(street, f"{district}-{street.code}", written.mail_domain, district=district)
         for district, several in written.streets.items()
         for street in several
     ]
-    return _by_code([*city, *units, *streets], file)
+    everybody = [*city, *units, *streets]
+    return whole(_by_code(everybody), [*faults, *_twice(everybody, text, file)])
 
 
 def _department(written: _CityDepartment, code: str, domain: str, district: str | None = None) -> Department:
@@ -172,8 +182,8 @@ def _of_district(unit: _Unit, district: District, nth: int, written: _Department
     """The unit in the ``nth`` district; its people are taken from the unit's names in turn."""
     filled = _CityDepartment(
         code=unit.unit,
-        name={lang: unit.name[lang].format(district=district.name[lang]) for lang in LANGUAGES},
-        phone=unit.phone.format(nth=nth + 1),
+        name={lang: unit.name[lang].format(district=district.name[lang], nth=nth + 1) for lang in LANGUAGES},
+        phone=unit.phone.format(district=district.short, nth=nth + 1),
         handler=unit.handlers[nth % len(unit.handlers)],
         head=unit.heads[nth % len(unit.heads)],
     )
@@ -182,8 +192,14 @@ def _of_district(unit: _Unit, district: District, nth: int, written: _Department
 
 def read_categories(text: str, file: str) -> dict[str, Category]:
     """Code -> node of the tree, parents before children. Raises :class:`RulebookFaults`."""
-    tree = _read(_Tree, text, file)
-    return {c.code: c for c in _nodes(tree.categories, "", tree.valid_from)}
+    tree, faults = read_record(_Tree, text, file)
+    found = {c.code: c for c in _nodes(tree.categories, "", tree.valid_from)}
+    for node in found.values():
+        if node.valid_to and node.valid_to < node.valid_from:
+            path = f"categories.{node.code.replace(SEPARATOR, '.below.')}.valid_to"
+            message = f"the category ends on {node.valid_to}, before it begins on {node.valid_from}"
+            faults.append(Fault(file, line_of(text, tuple(path.split("."))), path, message))
+    return whole(found, faults)
 
 
 def _nodes(below: Mapping[str, _Node], above: str, since: date) -> Iterator[Category]:
@@ -200,23 +216,17 @@ def _nodes(below: Mapping[str, _Node], above: str, since: date) -> Iterator[Cate
         yield from _nodes(node.below, code, begins)
 
 
-def _read(kind: type[R], text: str, file: str) -> R:
-    """The whole file; all its faults at once, each with its line."""
-    try:
-        return kind.model_validate(read_yaml(text, file))
-    except ValidationError as wrong:
-        faults = [_fault(error, text, file) for error in wrong.errors()]
-        raise RulebookFaults(faults) from None
-
-
-def _fault(error: Any, text: str, file: str) -> Fault:
-    path = tuple(step for step in error["loc"] if step != "[key]")
-    return Fault(file, line_of(text, path), ".".join(map(str, path)), error["msg"])
-
-
-def _by_code(records: Sequence[Any], file: str) -> dict[str, Any]:
-    codes = [record.code for record in records]
-    if twice := sorted({code for code in codes if codes.count(code) > 1}):
-        message = "is the code of two; give each its own"
-        raise RulebookFaults([Fault(file, 0, "code", f"'{code}' {message}") for code in twice])
+def _by_code(records: Sequence[Any]) -> dict[str, Any]:
     return {record.code: record for record in records}
+
+
+def _twice(records: Sequence[Any], text: str, file: str) -> Iterator[Fault]:
+    """Codes that two records have; one fault for a unit, however many districts there are."""
+    codes = [record.code for record in records]
+    told: set[str] = set()
+    for record in records:
+        code = record.code.removeprefix(f"{getattr(record, 'district', None)}-")
+        if codes.count(record.code) > 1 and code not in told:
+            told.add(code)
+            lines = [n for n, line in enumerate(text.splitlines(), 1) if re.search(rf"(code|unit): *{code}\b", line)]
+            yield Fault(file, lines[-1] if lines else 0, "code", f"'{code}' is the code of two; give each its own")

@@ -15,7 +15,8 @@ FEW = 16
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a rulebook. ``line`` counts from 1 (0: the file as a whole); ``cell`` is a column or a YAML path."""
+    """One fault of a rulebook. ``line`` counts from 1 (0: the file as a whole, or not looked up yet); ``cell`` is a
+    column or a YAML path such as ``stages.feedback.kind``."""
 
     file: str
     line: int
@@ -28,11 +29,12 @@ class Fault:
 
 
 class RulebookFaults(Exception):
-    """A rulebook that cannot be used; carries all its faults at once."""
+    """A rulebook that cannot be used; carries all its faults at once, and of one file what is left of it."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], partial: Any = None) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+        self.partial = partial
 
 
 def like(word: str, known: Iterable[str]) -> list[str]:
@@ -54,25 +56,63 @@ _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Loader(_SAFE):  # type: ignore[misc]  # the base is chosen while running
     """The safe loader, except that a key written twice is a fault and not a silent loss."""
 
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self.twice: list[tuple[int, str]] = []
+        """Line and name of every key that stands there a second time."""
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         seen: set[Any] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"'{key.value}' is there twice"
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+                self.twice.append((key.start_mark.line + 1, str(key.value)))
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep=deep)
 
 
-def read_yaml(text: str, file: str) -> Any:
-    """Plain data of a YAML text. Raises :class:`RulebookFaults` with the line of a syntax fault."""
+def _day_or_text(loader: Any, node: Any) -> Any:
+    """A day that is in no calendar stays a text, so that it is told with its place like any other wrong value."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a safe loader
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return loader.construct_scalar(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day_or_text)
+
+
+def read_yaml(text: str, file: str) -> tuple[Any, list[Fault]]:
+    """Plain data of a YAML text, and the keys that stand there twice (the last one counts).
+
+    Raises :class:`RulebookFaults` with the line of a syntax fault.
+    """
+    loader: Any = None
+    try:
+        loader = _Loader(text)
+        data = loader.get_single_data()
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
-        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {fault.problem}")]) from fault
+        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {_hint(fault)}")]) from fault
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         raise RulebookFaults([Fault(file, 0, "", f"is not valid YAML: {fault}")]) from fault
+    twice = "is there twice; each key may stand only once, so rename or join one of them"
+    return data, [Fault(file, line, key, f"'{key}' {twice}") for line, key in dict.fromkeys(loader.twice)]
+
+
+def _hint(fault: yaml.MarkedYAMLError) -> str:
+    """The parser's words, and what it most often was."""
+    problem = str(fault.problem)
+    hint = next((cure for words, cure in _HINTS.items() if words in problem), "")
+    return f"{problem}{hint}"
+
+
+_HINTS = {
+    "cannot start any token": "; indent with spaces, never with tabs, and put quotes around a text with special signs",
+    "mapping values are not allowed": "; look for a second ':' in the line, or for a line that is indented too far",
+    "could not find expected ':'": "; look for a line without ':' here or just above",
+    "did not find expected": "; look for a bracket or a quote that is not closed, or a line that is not indented alike",
+    "unexpected end of stream": "; look for a quote that is not closed",
+}
 
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int:
@@ -85,7 +125,7 @@ def line_of(text: str, path: tuple[str | int, ...]) -> int:
             if pair is None:
                 return line
             line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            node = node.value[key]
+        elif isinstance(node, yaml.SequenceNode) and str(key).isdigit() and int(key) < len(node.value):
+            node = node.value[int(key)]
             line = node.start_mark.line + 1
     return line

@@ -6,14 +6,14 @@ next stage. The tables are ``rules/<city>/process/*.yaml``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from rules.case import CLOSED, Case, Role
-from rules.faults import Fault, RulebookFaults, line_of, read_yaml
+from rules.records import read_record, whole
 
 
 class StageKind(StrEnum):
@@ -99,27 +99,4 @@ class Process(_Part):
 
 def read_process(text: str, file: str) -> Process:
     """A process from YAML. Raises :class:`RulebookFaults` naming every fault with its line."""
-    try:
-        process = Process.model_validate(read_yaml(text, file))
-    except ValidationError as wrong:
-        raise RulebookFaults([_fault(text, file, error) for error in wrong.errors()]) from None
-    if faults := list(_dangling(process, text, file)):
-        raise RulebookFaults(faults)
-    return process
-
-
-def _fault(text: str, file: str, error: Any) -> Fault:
-    path = tuple(error["loc"])
-    return Fault(file, line_of(text, path), ".".join(map(str, path)), error["msg"])
-
-
-def _dangling(process: Process, text: str, file: str) -> Iterator[Fault]:
-    """Outcomes that lead nowhere."""
-    known = ", ".join([*process.stages, CLOSED])
-    if process.start not in process.stages:
-        yield Fault(file, line_of(text, ("start",)), "start", f"no stage '{process.start}'; use one of: {known}")
-    for stage in process.stages.values():
-        for outcome, target in stage.outcomes.items():
-            if target not in process.stages and target != CLOSED:
-                path = ("stages", stage.name, "outcomes", outcome)
-                yield Fault(file, line_of(text, path), ".".join(path), f"no stage '{target}'; use one of: {known}")
+    return whole(*read_record(Process, text, file))

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rules.calendar import Calendar, read_calendar
-from rules.faults import Fault, RulebookFaults, like, meant, read_yaml
+from rules.calendar import Calendar
+from rules.calendar_file import read_calendar_file
+from rules.clauses import CLAUSES, read_clauses
+from rules.departments import Category, Department, District, Words, read_categories, read_departments, read_districts
+from rules.faults import Fault, RulebookFaults, like, meant
 from rules.process import Process, read_process
+from rules.shadows import shadows
 from rules.table_text import OWN, csv_lines, examine
-from rules.tables import OUTPUT, Table
+from rules.tables import OUTPUT, VALID_FROM, VALID_UNTIL, Table
 
 T = TypeVar("T")
 
@@ -36,7 +40,7 @@ TABLES = {
     "callback": Shape(("answer", "solved", "satisfied"), ("verdict",)),
     "channels": Shape(("channel",), ("zh", "en"), collect=True),
 }
-DESCRIPTIONS = ("departments.yaml", "districts.yaml", "categories.yaml", "calendar.yaml")
+DESCRIPTIONS = ("departments.yaml", "districts.yaml", "categories.yaml", "calendar.yaml", CLAUSES)
 PROCESSES = "process/"
 STANDARD_FILE = "process/standard.yaml"
 _MISSING = "is missing from the rulebook; take the one of rules/qingdao as a pattern"
@@ -59,26 +63,39 @@ class Reading:
     def __init__(self, files: Mapping[str, str], *, approved: bool = False) -> None:
         self.files = files
         self.faults: list[Fault] = []
-        self.unreadable: list[Fault] = []
-        """Faults of files of which nothing could be used."""
+        self.lost: set[str] = set()
+        """Files that are missing, or of which nothing could be used."""
+        self.doubtful: set[str] = set()
+        """Files that may not say all they were meant to say."""
         self._approved = approved
 
     def read(self, name: str, reader: Callable[[str, str], T]) -> T | None:
-        """What ``reader`` makes of a file; ``None`` when it is missing or broken."""
-        if name not in self.files:
-            self.faults.append(Fault(name, 0, "", _MISSING))
-            return None
+        """What ``reader`` makes of a file, without its broken parts; ``None`` when nothing is left of it."""
         try:
+            if name not in self.files:
+                raise RulebookFaults([Fault(name, 0, "", _MISSING)])
             return reader(self.files[name], name)
         except RulebookFaults as wrong:
             self.faults.extend(wrong.faults)
-            self.unreadable.extend(wrong.faults)
-            return None
+            self.doubtful.add(name)
+            if wrong.partial is None:
+                self.lost.add(name)
+            return wrong.partial  # type: ignore[no-any-return]  # what the reader makes
 
-    @property
-    def broken(self) -> set[str]:
-        """Files with faults."""
-        return {fault.file for fault in self.faults}
+    def districts(self) -> dict[str, District]:
+        return self.read("districts.yaml", read_districts) or {}
+
+    def departments(self, districts: Mapping[str, District]) -> dict[str, Department]:
+        return self.read("departments.yaml", lambda text, file: read_departments(text, file, districts)) or {}
+
+    def categories(self) -> dict[str, Category]:
+        return self.read("categories.yaml", read_categories) or {}
+
+    def calendar(self) -> Calendar:
+        return self.read("calendar.yaml", read_calendar_file) or Calendar()
+
+    def clauses(self) -> Mapping[str, Words]:
+        return self.read(CLAUSES, read_clauses) or {}
 
     def strangers(self) -> Iterator[Fault]:
         """Files that nobody reads, most often because their name is misspelt."""
@@ -88,9 +105,6 @@ class Reading:
                 absent = [one for one in known if one not in self.files]
                 cure = meant(name, absent) or "; remove it, or mend its name"
                 yield Fault(name, 0, "", f"is no file of a rulebook{cure}")
-
-    def calendar(self) -> Calendar | None:
-        return self.read("calendar.yaml", _calendar)
 
     def tables(self) -> dict[str, Table]:
         """Every table that can at least be looked at."""
@@ -106,10 +120,14 @@ class Reading:
     def _reader(self, shape: Shape) -> Callable[[str, str], Table]:
         def reader(text: str, file: str) -> Table:
             table, faults = examine(csv_lines(text, file), file, collect=shape.collect)
-            wrong = [] if self._approved else list(_columns(table, shape, file))
-            self.faults.extend(faults if not wrong else ())
-            if wrong:
+            if self._approved:
+                return table
+            if wrong := list(_columns(table, shape, file)):
                 raise RulebookFaults(wrong)
+            decisive = ("", VALID_FROM, VALID_UNTIL, *(column.name for column in table.columns))
+            if any(fault.cell in decisive for fault in faults):
+                self.doubtful.add(file)
+            self.faults.extend([*faults, *shadows(table, file, faults)])
             return table
 
         return reader
@@ -121,7 +139,7 @@ class Reading:
         found = {name: process for name, process in read.items() if process is not None}
         for name, process in found.items():
             if name.rpartition("/")[2].rpartition(".")[0] != process.name:
-                self.faults.append(Fault(name, 1, "name", f"'{process.name}' has to be the name of its file"))
+                self.faults.append(Fault(name, 0, "name", f"'{process.name}' has to be the name of its file"))
         if STANDARD_FILE not in names:
             self.faults.append(Fault(STANDARD_FILE, 0, "", _MISSING))
         return {process.name: process for process in found.values()}
@@ -129,13 +147,6 @@ class Reading:
 
 def _is_process(name: str) -> bool:
     return name.startswith(PROCESSES) and name.endswith((".yaml", ".yml"))
-
-
-def _calendar(text: str, file: str) -> Calendar:
-    try:
-        return read_calendar(read_yaml(text, file) or {})
-    except (ValueError, TypeError) as wrong:
-        raise RulebookFaults([Fault(file, 1, "", str(wrong))]) from None
 
 
 def _columns(table: Table, shape: Shape, file: str) -> Iterator[Fault]:

@@ -15,22 +15,14 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from rules.calendar import Calendar, Span
 from rules.case import Complaint
-from rules.departments import (
-    SEPARATOR,
-    Category,
-    Department,
-    District,
-    read_categories,
-    read_departments,
-    read_districts,
-)
-from rules.faults import RulebookFaults
+from rules.departments import SEPARATOR, Category, Department, District
+from rules.faults import Fault, RulebookFaults
 from rules.process import Process
 from rules.reading import Reading, version_of
 from rules.routing import Places, Route, route, split
 from rules.tables import MEMO_LIMIT, Row, Table, spell
 
-__all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "load", "version_of"]
+__all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "examine", "load", "version_of"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -218,30 +210,34 @@ def _text(complaint: Complaint) -> str:
 
 def build(files: Mapping[str, str]) -> Rulebook:
     """A rulebook from its texts (relative path -> content). Raises :class:`RulebookFaults` with all faults at once."""
+    book, faults = examine(files)
+    if faults:
+        raise RulebookFaults(faults)
+    return book
+
+
+def examine(files: Mapping[str, str]) -> tuple[Rulebook, list[Fault]]:
+    """A rulebook as far as it can be read, and all its faults: with any of them nobody may work by it."""
     from rules.check import check  # noqa: PLC0415 -- the check knows the stages, which know the rulebook
 
     reading = Reading(files)
     book = _read(reading)
-    if faults := [*reading.faults, *reading.strangers(), *check(book, reading.broken)]:
-        raise RulebookFaults(faults)
-    return book
+    return book, check(book, reading)
 
 
 def load(files: Mapping[str, str]) -> Rulebook:
     """A rulebook that was approved before: what today's check would say of it must not stop a running case.
 
-    A file it lacks is empty. Raises :class:`RulebookFaults` only for a file that cannot be read at all.
+    A file it lacks is empty. Raises :class:`RulebookFaults` only for a file of which nothing can be used.
     """
     reading = Reading(files, approved=True)
     book = _read(reading)
-    if reading.unreadable:
-        raise RulebookFaults(reading.faults)
+    if wrong := [fault for fault in reading.faults if fault.file in reading.lost & files.keys()]:
+        raise RulebookFaults(wrong)
     return book
 
 
 def _read(reading: Reading) -> Rulebook:
-    districts = reading.read("districts.yaml", read_districts) or {}
-    departments = reading.read("departments.yaml", lambda text, file: read_departments(text, file, districts)) or {}
-    categories = reading.read("categories.yaml", read_categories) or {}
-    calendar, processes, tables = reading.calendar() or Calendar(), reading.processes(), reading.tables()
-    return Rulebook(version_of(reading.files), processes, departments, categories, districts, calendar, tables)
+    districts, processes, tables = reading.districts(), reading.processes(), reading.tables()
+    parts = reading.departments(districts), reading.categories(), districts, reading.calendar()
+    return Rulebook(version_of(reading.files), processes, *parts, tables)

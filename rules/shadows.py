@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from rules.cells import Column
@@ -11,12 +11,13 @@ from rules.faults import Fault
 from rules.tables import ALWAYS, VALID_UNTIL, Row, Table
 
 
-def shadows(table: Table, file: str, broken: Set[int] = frozenset()) -> Iterator[Fault]:
+def shadows(table: Table, file: str, known: Sequence[Fault]) -> Iterator[Fault]:
     """Rows that are never reached, rows whose dates overlap, and a default that is missing or not the last row.
 
-    ``broken``: lines with a broken cell, of which nobody knows what they take.
+    ``known``: faults of the cells; nobody knows what a broken row takes, nor which column a misshapen one is about.
     """
-    if table.collect or not table.rows:
+    broken = {fault.line for fault in known}
+    if table.collect or not table.rows or not all(fault.cell for fault in known):
         return
     defaults = [row for row in table.rows if is_default(row, table.columns)]
     if not defaults:

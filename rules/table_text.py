@@ -36,13 +36,13 @@ def read_table(text: str, file: str, *, collect: bool = False) -> Table:
 def table_of(lines: Lines, file: str, *, collect: bool = False) -> Table:
     """A table from lines of cells, wherever they come from. Raises :class:`RulebookFaults`."""
     table, faults = examine(lines, file, collect=collect)
-    if faults:
+    if faults := [*faults, *shadows(table, file, faults)]:
         raise RulebookFaults(faults)
     return table
 
 
 def examine(lines: Lines, file: str, *, collect: bool = False) -> tuple[Table, list[Fault]]:
-    """A table and the faults of its cells: with faults it may be looked at, but not asked.
+    """A table and the faults of its cells, one by one: with faults it may be looked at, but not asked.
 
     ``collect``: the hit policy when the header names none. Raises :class:`RulebookFaults` for what is no table at all.
     """
@@ -55,11 +55,9 @@ def examine(lines: Lines, file: str, *, collect: bool = False) -> tuple[Table, l
     if faults := [*_policy_faults(policy, file), *_header_faults(names, file)]:
         raise RulebookFaults(faults)
     body = [(number, cells) for number, cells in below[1:] if any(cell.strip() for cell in cells)]
-    misshapen = [*_shape_faults(names, [below[0], *body], file)]
     rows = [_row(names, cells, number) for number, cells in body if len(cells) >= len(names)]
     table = _table(names, rows, file, collect=POLICIES.get(policy, collect))
-    faults = [*misshapen, *_row_faults(rows, table.columns, file)]
-    return table, [*faults, *(() if misshapen else shadows(table, file, {fault.line for fault in faults}))]
+    return table, [*_shape_faults(names, [below[0], *body], file), *_row_faults(rows, table.columns, file)]
 
 
 def csv_lines(text: str, file: str) -> Iterator[tuple[int, Sequence[str]]]:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
-from rules.calendar import Calendar, Span, read_calendar
+from rules.calendar import Calendar, Span
+from rules.calendar_file import read_calendar_file
+from rules.faults import RulebookFaults
 
 QINGDAO = ZoneInfo("Asia/Shanghai")
 CALENDAR = Calendar()
@@ -153,7 +155,7 @@ def test_a_year_without_a_notice_is_provisional():
 
 
 def test_an_override_carries_the_notice_of_a_year():
-    known = read_calendar({"noticed": [2027], "workdays": ["2027-02-14"], "days_off": [date(2027, 2, 11)]})
+    known = read_calendar_file("{noticed: [2027], workdays: [2027-02-14], days_off: [2027-02-11]}", "calendar.yaml")
     assert not known.provisional(2027)
     assert known.is_workday(date(2027, 2, 14))
     assert not known.is_workday(date(2027, 2, 11))
@@ -162,26 +164,30 @@ def test_an_override_carries_the_notice_of_a_year():
 
 
 def test_office_hours_are_data():
-    short = read_calendar({"office_hours": ["10:00-12:00"]})
+    short = read_calendar_file('office_hours: ["10:00-12:00"]', "calendar.yaml")
     assert shown(short.add(local("2026-11-23 11:00"), Span(1, "wd"))) == "2026-11-24 11:00"
     assert shown(short.add(local("2026-11-23 09:00"), Span(2, "wd"))) == "2026-11-24 12:00"
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("text", "told"),
     [
-        {"workdays": ["tomorrow"]},
-        {"office_hours": ["9-5 or so"]},
-        {"office_hours": ["12:00-09:00"]},
-        {"office_hours": ["09:00-12:00", "11:00-17:00"]},
-        {"workdays": ["2027-02-14"], "days_off": ["2027-02-14"]},
-        {"holydays": ["2027-02-14"]},
-        {"noticed": ["next"]},
+        ("workdays: [tomorrow]", "[workdays.0] 'tomorrow' is not a day; write it as 2027-01-31"),
+        ("office_hours: ['9-5 or so']", "[office_hours] '9-5 or so' is not an interval such as 09:00-12:00"),
+        ("office_hours: ['12:00-09:00']", "does not lie within one day, from early to late"),
+        ("office_hours: ['09:00-12:00', '11:00-17:00']", "intervals in order, without overlap"),
+        ("{workdays: [2027-02-14], days_off: [2027-02-14]}", "2027-02-14 is both a workday and a day off"),
+        ("holydays: [2027-02-14]", "[holydays] unknown key 'holydays'; did you mean workdays"),
+        ("noticed: [next]", "[noticed.0] 'next' is not a whole number"),
+        ("workdays: 2027-02-14", "[workdays] has to be a list, such as [a, b]"),
     ],
 )
-def test_a_calendar_that_makes_no_sense_is_refused(data: dict[str, list[str]]):
-    with pytest.raises(ValueError, match=r".+"):
-        read_calendar(data)
+def test_a_calendar_that_makes_no_sense_is_refused(text: str, told: str):
+    with pytest.raises(RulebookFaults) as raised:
+        read_calendar_file(text, "calendar.yaml")
+    (fault,) = raised.value.faults
+    assert str(fault).startswith("calendar.yaml:1 ")
+    assert told in str(fault)
 
 
 @pytest.mark.parametrize("text", ["", "5", "wd", "5 weeks", "five wd", "nan wd", "inf d", "99999 wd", "1,5 wd"])

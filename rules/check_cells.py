@@ -1,0 +1,138 @@
+"""A table is something a clerk can edit: a misspelt word in a cell would never match, and nobody would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import product
+
+from rules.case import Answer, Urgency
+from rules.cells import words_of
+from rules.faults import Fault, like, meant
+from rules.feedback import SOLVED
+from rules.process import ClockSpec, Process
+from rules.reading import PROCESSES
+from rules.survey import CATEGORIES, DISTRICTS, Survey
+from rules.tables import Row, Table
+
+VERDICTS = ("accepted", "redo")
+LIMITS = {"return": "return", "extension": "extend"}
+"""Deadlines that limit an action and never run as a clock -> the action."""
+NONE = "none"
+SATISFIED = range(1, 6)
+
+
+def cells(survey: Survey) -> Iterator[Fault]:
+    """Words that nobody knows, in inputs and in outputs, and rows of which no complaint ever makes use."""
+    for table in survey.book.tables.values():
+        yield from _of_table(survey, table)
+    for name, column, fault in _OUTPUTS:
+        for row in survey.rows(name):
+            if message := fault(survey, row.cells[column]):
+                yield Fault(f"{name}.csv", row.line, column, message)
+    yield from _callback(survey)
+
+
+def _of_table(survey: Survey, table: Table) -> Iterator[Fault]:
+    for column in table.columns:
+        if vocabulary := VOCABULARY.get(column.name):
+            yield from _inputs(survey, f"{table.name}.csv", table, column.name, vocabulary)
+
+
+def specs(process: Process) -> Iterator[tuple[str, ClockSpec]]:
+    """Every clock of a process by name, those of the whole case first."""
+    yield from process.clocks.items()
+    for stage in process.stages.values():
+        yield from stage.clocks.items()
+
+
+def clock_names(survey: Survey) -> set[str]:
+    """Clocks of every process, and what only limits an action."""
+    return {name for process in survey.book.processes.values() for name, _ in specs(process)} | {*LIMITS}
+
+
+Vocabulary = tuple[tuple[str, ...], Callable[[Survey], Collection[str]]]
+VOCABULARY: Mapping[str, Vocabulary] = {
+    "process": ((PROCESSES,), lambda survey: survey.book.processes),
+    "clock": ((PROCESSES,), clock_names),
+    "district": ((DISTRICTS,), lambda survey: survey.book.districts),
+    "category/": ((CATEGORIES,), lambda survey: survey.book.categories),
+    "urgency": ((), lambda _: list(Urgency)),
+    "answer": ((), lambda _: list(Answer)),
+    "solved": ((), lambda _: SOLVED),
+}
+"""Input column -> the files that say which words may stand in its cells, and the words."""
+
+
+def _inputs(survey: Survey, file: str, table: Table, column: str, vocabulary: Vocabulary) -> Iterator[Fault]:
+    files, words = vocabulary
+    known = words(survey)
+    for row in table.rows:
+        for word in words_of(row.cells[column]) or ():
+            if message := survey.unknown(column.rstrip("/"), word, known, *files):
+                yield Fault(file, row.line, column, message)
+
+
+def _word(what: str, known: Iterable[str]) -> Callable[[Survey, str], str | None]:
+    choices = [*map(str, known)]
+
+    def fault(_survey: Survey, cell: str) -> str | None:
+        if not cell:
+            return f"is empty; write one of: {', '.join(choices)}"
+        return None if cell in choices else f"unknown {what} '{cell}'{meant(cell, choices)}"
+
+    return fault
+
+
+def _category(survey: Survey, cell: str) -> str | None:
+    return survey.unknown("category", cell, survey.book.categories, CATEGORIES) if cell else None
+
+
+def _times(_survey: Survey, cell: str) -> str | None:
+    return None if not cell or (cell.isascii() and cell.isdigit()) else f"'{cell}' is not a whole number, such as 1"
+
+
+def _label(_survey: Survey, cell: str) -> str | None:
+    return None if cell else "is empty; a channel needs a name in each language"
+
+
+_OUTPUTS: tuple[tuple[str, str, Callable[[Survey, str], str | None]], ...] = (
+    ("urgency", "urgency", _word("urgency", Urgency)),
+    ("callback", "verdict", _word("verdict", VERDICTS)),
+    ("keywords", "category", _category),
+    ("deadlines", "times", _times),
+    ("channels", "zh", _label),
+    ("channels", "en", _label),
+)
+"""Table, output column, and what can be wrong with its cell alone."""
+
+
+def _callback(survey: Survey) -> Iterator[Fault]:
+    """Rows of the callback table that no answer of a citizen ever reaches."""
+    table = survey.table("callback")
+    if table is None or not survey.sound("callback.csv"):
+        return
+    facts = [{"answer": a, "solved": s, "satisfied": n} for a, s, n in product(Answer, SOLVED, SATISFIED)]
+    yield from unused(survey, table, (row for known in facts for row in table.match(**known)))
+
+
+def unused(survey: Survey, table: Table, used: Iterable[Row]) -> Iterator[Fault]:
+    """Rows besides the default that decide nothing, whatever happens."""
+    seen = {row.line for row in used} | survey.faulty(f"{table.name}.csv")
+    for row in table.rows:
+        given = {column.name: row.cells[column.name] for column in table.columns if row.cells[column.name]}
+        if row.line not in seen and given:
+            said = ", ".join(f"{name} {cell}" for name, cell in given.items())
+            message = f"decides nothing: the rows above take everything, or there is no case with {said}"
+            yield Fault(f"{table.name}.csv", row.line, "", message)
+
+
+def suspects(survey: Survey, table: Table) -> list[Row]:
+    """Rows with an unknown word in an input: nobody can say what they were meant for."""
+    lines = {fault.line for fault in _of_table(survey, table)}
+    return [row for row in table.rows if row.line in lines]
+
+
+def meant_for(row: Row, clock: str) -> bool:
+    """Whether a row with a misspelt word may have been about ``clock``."""
+    words = words_of(row.cells["clock"])
+    return not words or clock in words or bool(like(clock, words))

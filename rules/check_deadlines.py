@@ -1,0 +1,99 @@
+"""限时反馈: every clock has a deadline for every urgency, and none is longer than the whole case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+from rules.calendar import Span
+from rules.case import Role, Urgency
+from rules.cells import words_of
+from rules.check_cells import LIMITS, NONE, meant_for, specs, suspects, unused
+from rules.draft import WHOLE_CASE
+from rules.faults import Fault
+from rules.process import Process
+from rules.reading import PROCESSES
+from rules.survey import Survey, moments, span_fault, span_of
+from rules.tables import Row, Table
+
+DEADLINES = "deadlines.csv"
+EXTENSION = "extension"
+ORDINARY = datetime(2024, 3, 11, 1, 0, tzinfo=UTC)
+"""A Monday morning far from any holiday: by it lengths of time in different units are compared."""
+
+
+def deadlines(survey: Survey) -> Iterator[Fault]:
+    """Cells that are no length of time, gaps, rows nobody uses, and clocks that run longer than the whole case."""
+    for row in survey.rows("deadlines"):
+        yield from _span(row)
+        yield from _times(row)
+    table = survey.table("deadlines")
+    if table is not None and table.rows and survey.sound(DEADLINES, PROCESSES):
+        yield from _gaps(survey, table)
+        for process in survey.processes():
+            yield from _too_long(survey, table, process)
+
+
+def length_of(survey: Survey, row: Row | None) -> timedelta | None:
+    """How long a deadline is in an ordinary week; ``None`` where there is none."""
+    span = span_of(row.cells["span"]) if row else None
+    return survey.book.calendar.add(ORDINARY, span) - ORDINARY if span else None
+
+
+def _span(row: Row) -> Iterator[Fault]:
+    span = row.cells["span"]
+    message = None if span == NONE else span_fault(span)
+    if message is None and span != NONE and Span.parse(span).amount <= 0:
+        message = f"'{span}' is no time at all; write a longer one, or {NONE}"
+    if message:
+        yield Fault(DEADLINES, row.line, "span", message)
+
+
+def _times(row: Row) -> Iterator[Fault]:
+    span, times = row.cells["span"], row.cells["times"]
+    if EXTENSION not in (words_of(row.cells["clock"]) or ()):
+        if times and row.cells["clock"]:
+            yield Fault(DEADLINES, row.line, "times", f"only '{EXTENSION}' is counted; leave it blank here")
+    elif span != NONE and times in ("", "0"):
+        message = f"an extension of {span} that is given 0 times is none; write how often, or {NONE} as its span"
+        yield Fault(DEADLINES, row.line, "times", message)
+
+
+def _gaps(survey: Survey, table: Table) -> Iterator[Fault]:
+    doubted = suspects(survey, table)
+    used: list[Row] = [table.rows[-1], *doubted]
+    for process in survey.processes():
+        clocks = dict.fromkeys([*(name for name, _ in specs(process)), *_limits(process)])
+        for clock, at in product(clocks, moments(table)):
+            found = {u: table.first(at, process=process.name, clock=clock, urgency=u) for u in Urgency}
+            used += [row for row in found.values() if row]
+            without = [str(urgency) for urgency, row in found.items() if row in (None, table.rows[-1])]
+            if without and not any(meant_for(row, clock) for row in doubted):
+                yield Fault(DEADLINES, 0, "clock", _nothing_said(clock, without, at))
+    yield from unused(survey, table, used)
+
+
+def _nothing_said(clock: str, urgencies: Sequence[str], at: datetime | None) -> str:
+    what = "limit" if clock in LIMITS else "clock"
+    since = f" on {at.date()}" if at else ""
+    return f"the {what} '{clock}' has no row for {', '.join(urgencies)}{since}; add one with a span, or with {NONE}"
+
+
+def _limits(process: Process) -> list[str]:
+    offered = {name for stage in process.stages.values() for names in stage.actions.values() for name in names}
+    return [limit for limit, action in LIMITS.items() if action in offered]
+
+
+def _too_long(survey: Survey, table: Table, process: Process) -> Iterator[Fault]:
+    """The citizen's own time is left out: nobody is late in it."""
+    for at, urgency in product(moments(table), Urgency):
+        whole = table.first(at, process=process.name, clock=WHOLE_CASE, urgency=urgency)
+        most = length_of(survey, whole)
+        for name, spec in specs(process):
+            row = table.first(at, process=process.name, clock=name, urgency=urgency)
+            length = length_of(survey, row)
+            if whole and row and most and length and length > most and spec.holder != Role.CITIZEN:
+                said = f"'{name}' may run {row.cells['span']}, longer than the whole {urgency} case"
+                cure = f"{whole.cells['span']} in line {whole.line}; shorten this one or lengthen that one"
+                yield Fault(DEADLINES, row.line, "span", f"{said}: {cure}")
