@@ -84,25 +84,25 @@ Runs = Callable[[Sequence[Any]], Awaitable[None]]
 async def fill(town: Town, *, stored: int, open: int) -> None:
     """Put ``stored`` closed and ``open`` open cases into the ledger, and runs of the open ones into Prefect."""
     ledger = Ledger(town.ledger_url)
-    closed = [await _life(ledger, now() - YEARS * (nth + 1) / PATTERNS, nth) for nth in range(PATTERNS)]
-    waiting = [await _life(ledger, now() - LATELY, nth, until="departmental_fix") for nth in range(PATTERNS)]
+    closed = [await life(ledger, now() - YEARS * (nth + 1) / PATTERNS, nth) for nth in range(PATTERNS)]
+    waiting = [await life(ledger, now() - LATELY, nth, until="departmental_fix") for nth in range(PATTERNS)]
     try:
-        async with _copier(town, ledger, closed) as copier:
+        async with copier(ledger, closed) as one:
             for first in range(0, stored, BATCH):
-                await copier.copy(first, min(first + BATCH, stored))
+                await one.copy(first, min(first + BATCH, stored))
                 town.screen.say(f"{min(first + BATCH, stored)} closed cases stored")
         if open:
             await one_asleep(town)
-        async with _copier(town, ledger, waiting) as copier:
+        async with copier(ledger, waiting) as one:
             for first in range(stored, stored + open, BATCH):
-                await copier.copy(first, min(first + BATCH, stored + open), give_runs=partial(give_runs, town))
+                await one.copy(first, min(first + BATCH, stored + open), give_runs=partial(give_runs, town))
                 town.screen.say(f"{min(first + BATCH, stored + open) - stored} open cases stored, with their runs")
-            await copier.connection.execute("ANALYZE")
+            await one.connection.execute("ANALYZE")
     finally:
         await ledger.close()
 
 
-async def _life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed") -> Case:
+async def life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed") -> Case:
     """One life that began at ``at``, led by the rules as far as ``until``; its letters count as delivered."""
     told, category = COMPLAINT, CATEGORIES[nth % len(CATEGORIES)]
     complaint = Complaint(
@@ -126,7 +126,7 @@ async def _life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed"
     return case
 
 
-class _Copier:
+class Copier:
     """Copies of some lives, made by one connection."""
 
     def __init__(self, connection: asyncpg.Connection, patterns: int) -> None:
@@ -155,13 +155,13 @@ def _copying(table: str) -> str:
 
 
 @asynccontextmanager
-async def _copier(town: Town, ledger: Ledger, lives: list[Case]) -> AsyncIterator[_Copier]:
-    connection = await asyncpg.connect(town.ledger_url.replace("+asyncpg", ""))
+async def copier(ledger: Ledger, lives: list[Case]) -> AsyncIterator[Copier]:
+    connection = await asyncpg.connect(ledger.url.replace("+asyncpg", ""))
     try:
         helpers = _HELPERS.replace("@genesis@", GENESIS.hex()).replace("@alphabet@", ALPHABET)
         await connection.execute(helpers)
         await connection.copy_records_to_table("pattern", records=[row async for row in _spelled(ledger, lives)])
-        yield _Copier(connection, len(lives))
+        yield Copier(connection, len(lives))
     finally:
         await connection.close()
 
