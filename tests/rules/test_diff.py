@@ -10,7 +10,7 @@ import pytest
 from infra.workbench.diff_words import SENTENCES, change_text
 from rules.diff import Change, diff
 from rules.diff_routes import EVERYWHERE, KNOWN_PLACE, UNKNOWN_PLACE
-from rules.rulebook import Rulebook, build
+from rules.rulebook import Rulebook, load
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def changes(book: Rulebook, book_files: Mapping[str, str]):
         for was, will in pairs:
             assert was in text, was
             text = text.replace(was, will, 1)
-        return diff(book, build({**book_files, file: text, **more}))
+        return diff(book, load({**book_files, file: text, **more}))
 
     return change
 
@@ -75,7 +75,7 @@ def test_a_change_in_ten_districts_is_one_sentence_and_says_what_it_does_not_con
 )
 def test_the_sentences_together_say_exactly_what_the_catalogue_decides(changes, book: Rulebook, book_files, pair):
     text = book_files["catalogue.csv"].replace(*pair)
-    after = build({**book_files, "catalogue.csv": text})
+    after = load({**book_files, "catalogue.csv": text})
     expected = {
         (category, place)
         for category in book.categories
@@ -188,7 +188,7 @@ def test_there_and_back_are_opposites(book: Rulebook, book_files):
     text = book_files["catalogue.csv"].replace(
         "traffic-noise,environment/noise/traffic,,traffic-police,,谁主管、谁负责\n", ""
     )
-    after = build({**book_files, "catalogue.csv": text})
+    after = load({**book_files, "catalogue.csv": text})
     there, back = ([dict(one.places) for one in found] for found in (diff(book, after), diff(after, book)))
     assert [{**one, "old": one["new"], "new": one["old"]} for one in back] == there != []
 
