@@ -26,8 +26,8 @@ check: ## style, types, import order and size budgets
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:randomly tests/test_architecture.py
 
-bench: ## lives per second through the portal of a running `minsheng up`
-	@$(INSTALL) requirements-run.lock
+bench: ## lives per second on PostgreSQL, beside bare Prefect and a stock worker (make bench ARGS="--json --quick")
+	@$(INSTALL) requirements.lock
 	@$(BIN)/minsheng bench $(ARGS)
 
 lock: ## renew both locks from pyproject.toml (no registry address is written)

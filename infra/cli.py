@@ -138,14 +138,22 @@ def verify(
 
 @app.command()
 def bench(
-    lives: Annotated[int, typer.Option(help="How many complaints to carry from receipt to closed.")] = 20,
-    at_once: Annotated[int, typer.Option(help="How many at a time.")] = 4,
-    data: Data = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    quick: Annotated[bool, typer.Option(help="About a minute instead of six; what is left out is null.")] = False,
+    minutes: Annotated[float | None, typer.Option(help="How long lives are led.", show_default="2")] = None,
+    stored: Annotated[int, typer.Option(help="Measure again with so many closed cases.")] = 0,
+    open: Annotated[int, typer.Option(help="… and so many open ones.")] = 0,
+    at_once: Annotated[int | None, typer.Option(help="Lives at a time.", show_default="24")] = None,
+    workers: Annotated[int, typer.Option(help="Warm workers.")] = 1,
+    limit: Annotated[int, typer.Option(help="Cases that a worker carries at a time.")] = 8,
+    embedded: Annotated[bool, typer.Option(help="SQLite for ledger and Prefect, as `minsheng up`.")] = False,
 ) -> None:
-    """Drive complaints through the portal of a running `minsheng up`, and report lives per second as JSON."""
-    from infra.bench import measure
+    """Measure lives per second on databases and servers of its own, beside bare Prefect and its stock worker."""
+    from infra.bench.command import bench as carry_out
 
-    raise typer.Exit(measure(lives=lives, at_once=at_once))
+    sizes = {"stored": stored, "open": open, "at_once": at_once, "workers": workers, "limit": limit}
+    raise typer.Exit(carry_out(as_json=as_json, quick=quick, minutes=minutes, embedded=embedded, **sizes))
 
 
 def main() -> None:

@@ -42,3 +42,17 @@ def explain(
     from infra.explaining import print_explanation
 
     print_explanation(file, at=at, folder=_folder(folder), as_json=as_json)
+
+
+@rulebook.command("draw")
+def draw(
+    process: Annotated[str, typer.Argument(help="The name of a process; without one, all of them.")] = "",
+    form: Annotated[str, typer.Option("--format", help="svg or mermaid.")] = "svg",
+    out: Annotated[Path | None, typer.Option(help="A file; a folder, when all processes are drawn.")] = None,
+    lang: Annotated[str | None, typer.Option(help="zh_CN or en.", show_default="MINSHENG_LOCALE")] = None,
+    folder: Folder = None,
+) -> None:
+    """Draw a process: stages, outcomes, clocks with their spans, and the ladder of a missed deadline."""
+    from infra.workbench.drawing import draw_processes
+
+    draw_processes(_folder(folder), process, form=form, out=out, lang=lang)

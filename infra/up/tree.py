@@ -85,6 +85,10 @@ class Tree:
         if self.stopping.is_set():
             raise Stopped
 
+    def stop_one(self, name: str) -> None:
+        """Stop one part and forget it."""
+        self._stop([self.running.pop(name)], GRACE)
+
     def stop(self) -> None:
         """Stop what uses the server first, then the server; what does not go is killed."""
         servers = [one for one in self.running.values() if one.part.serves]
