@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rules.check_cells import cells
 from rules.check_clauses import clauses
+from rules.check_dates import dates
 from rules.check_deadlines import deadlines
 from rules.check_ladder import ladder
 from rules.check_owners import owners
@@ -20,7 +21,7 @@ from rules.survey import Survey
 if TYPE_CHECKING:
     from rules.rulebook import Rulebook
 
-LOOKS: tuple[Callable[[Survey], Iterable[Fault]], ...] = (owners, stages, cells, deadlines, ladder, clauses)
+LOOKS: tuple[Callable[[Survey], Iterable[Fault]], ...] = (owners, dates, stages, cells, deadlines, ladder, clauses)
 
 
 def check(book: Rulebook, reading: Reading) -> list[Fault]:

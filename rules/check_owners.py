@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rules.cells import words_of
 from rules.cover import Cover
-from rules.departments import SEPARATOR
+from rules.departments import BY_PLACE, SEPARATOR
 from rules.faults import Fault, meant
-from rules.routing import BY_PLACE, backstop, split
+from rules.routing import backstop, split
 from rules.survey import CATEGORIES, DEPARTMENTS, DISTRICTS, Survey
 from rules.tables import Row, Table
 

@@ -151,7 +151,7 @@ def _extendable(draft: Draft) -> list[Clock]:
 
 
 def others(rulebook: Rulebook, case: Case) -> Iterable[str]:
-    return (code for code in rulebook.departments if code != case.lead)
+    return (code for code in rulebook.departments_there(case.updated_at) if code != case.lead)
 
 
 CLAIM = Action("claim", _unclaimed, claim)

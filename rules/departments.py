@@ -1,4 +1,4 @@
-"""谁主管、谁负责;属地管理: who can own a case, where, and the tree of what people complain about."""
+"""谁主管、谁负责;属地管理: who can own a case, and where."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from rules.faults import Fault, line_of
+from rules.faults import Fault
 from rules.records import read_record, whole
+from rules.tenure import Dated, Person, Term, Terms, Text, in_office
+from rules.tenure import Record as _Record
 
+BY_PLACE = "@district"
+"""``unit@district`` means the unit of the district in question."""
 SEPARATOR = "/"
 """Between the levels of a category code: ``environment/noise/construction``."""
 
-Text = Annotated[str, Field(min_length=1)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Mail = Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
 Domain = Annotated[str, Field(pattern=r"^[^\s@]+$")]
@@ -33,19 +36,11 @@ Words = Annotated[Mapping[str, Text], AfterValidator(_in_both)]
 """A label in the languages of the city: ``name["zh"]``."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Department(Dated):
+    """An office that can own a case. ``office`` marks the ones the process itself needs (desk, supervision …).
 
-
-class Person(_Record):
-    """A named person; ``mail`` is empty when the office's mailbox is used."""
-
-    name: Text
-    mail: str = ""
-
-
-class Department(_Record):
-    """An office that can own a case. ``office`` marks the ones the process itself needs (desk, supervision …)."""
+    ``handlers`` and ``heads`` are those of several terms, when there are; ``handler`` and ``head`` the last ones.
+    """
 
     code: Code
     name: Words
@@ -53,8 +48,16 @@ class Department(_Record):
     phone: Text
     handler: Person
     head: Person
+    handlers: Sequence[Person] = ()
+    heads: Sequence[Person] = ()
     district: str | None = None
     office: str | None = None
+
+    def on(self, day: date) -> Department:
+        """The department with whoever is in office on a day."""
+        terms = {"handler": self.handlers, "head": self.heads}
+        people = {role: in_office(several, day) for role, several in terms.items() if several}
+        return self.model_copy(update=people) if people else self
 
 
 class District(_Record):
@@ -68,34 +71,14 @@ class District(_Record):
     not_in: Sequence[Text] = ()
 
 
-class Category(_Record):
-    """事项分类: a node of the N-level tree; ``code`` is its path."""
-
-    code: str
-    label: Words
-    leaf: bool
-    valid_from: date
-    valid_to: date | None = None
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Codes from the root down to this node."""
-        steps = self.code.split(SEPARATOR)
-        return tuple(SEPARATOR.join(steps[: n + 1]) for n in range(len(steps)))
-
-    @property
-    def parent(self) -> str | None:
-        return self.code.rpartition(SEPARATOR)[0] or None
-
-
-class _CityDepartment(_Record):
+class _CityDepartment(Dated):
     """A department of the city as the file writes it: addresses follow from the code, unless one is given."""
 
     code: Code
     name: Words
     phone: Text
-    handler: Text
-    head: Text
+    handler: Terms
+    head: Terms
     mail: Mail | None = None
     office: str | None = None
 
@@ -111,7 +94,7 @@ def _fills(text: str) -> str:
 Pattern = Annotated[Text, AfterValidator(_fills)]
 
 
-class _Unit(_Record):
+class _Unit(Dated):
     """A kind of department that every district has; ``{district}`` and ``{nth}`` stand for the district."""
 
     unit: Code
@@ -126,19 +109,6 @@ class _Departments(_Record):
     city: Annotated[Sequence[_CityDepartment], Field(min_length=1)]
     district_units: Sequence[_Unit]
     streets: Mapping[str, Sequence[_CityDepartment]] = {}
-
-
-class _Node(_Record):
-    zh: Text
-    en: Text
-    below: Mapping[Code, _Node] = {}
-    valid_from: date | None = None
-    valid_to: date | None = None
-
-
-class _Tree(_Record):
-    valid_from: date
-    categories: Annotated[Mapping[Code, _Node], Field(min_length=1)]
 
 
 class _Districts(_Record):
@@ -171,11 +141,25 @@ def _department(written: _CityDepartment, code: str, domain: str, district: str 
         name=written.name,
         mail=written.mail or f"{code}@{domain}",
         phone=written.phone,
-        handler=Person(name=written.handler),
-        head=Person(name=written.head, mail=f"head.{code}@{domain}"),
+        **_people("handler", written.handler),
+        **_people("head", written.head, mail=f"head.{code}@{domain}"),
         district=district,
         office=written.office,
+        valid_from=written.valid_from,
+        valid_until=written.valid_until,
+        merged_into=_merged_into(written, district),
     )
+
+
+def _people(role: str, terms: Sequence[Term], mail: str = "") -> dict[str, Any]:
+    people = [Person(**term.model_dump(), mail=mail) for term in terms]
+    return {role: people[-1], f"{role}s": people if len(people) > 1 else ()}
+
+
+def _merged_into(written: Dated, district: str | None) -> str | None:
+    """The successor; ``unit@district`` is the unit of the same district."""
+    unit = (written.merged_into or "").removesuffix(BY_PLACE)
+    return written.merged_into if unit == (written.merged_into or "") else f"{district}-{unit}"
 
 
 def _of_district(unit: _Unit, district: District, nth: int, written: _Departments) -> Department:
@@ -184,36 +168,11 @@ def _of_district(unit: _Unit, district: District, nth: int, written: _Department
         code=unit.unit,
         name={lang: unit.name[lang].format(district=district.name[lang], nth=nth + 1) for lang in LANGUAGES},
         phone=unit.phone.format(district=district.short, nth=nth + 1),
-        handler=unit.handlers[nth % len(unit.handlers)],
-        head=unit.heads[nth % len(unit.heads)],
+        handler=[Term(name=unit.handlers[nth % len(unit.handlers)])],
+        head=[Term(name=unit.heads[nth % len(unit.heads)])],
+        **{name: getattr(unit, name) for name in Dated.model_fields},
     )
     return _department(filled, f"{district.code}-{unit.unit}", written.mail_domain, district.code)
-
-
-def read_categories(text: str, file: str) -> dict[str, Category]:
-    """Code -> node of the tree, parents before children. Raises :class:`RulebookFaults`."""
-    tree, faults = read_record(_Tree, text, file)
-    found = {c.code: c for c in _nodes(tree.categories, "", tree.valid_from)}
-    for node in found.values():
-        if node.valid_to and node.valid_to < node.valid_from:
-            path = f"categories.{node.code.replace(SEPARATOR, '.below.')}.valid_to"
-            message = f"the category ends on {node.valid_to}, before it begins on {node.valid_from}"
-            faults.append(Fault(file, line_of(text, tuple(path.split("."))), path, message))
-    return whole(found, faults)
-
-
-def _nodes(below: Mapping[str, _Node], above: str, since: date) -> Iterator[Category]:
-    for step, node in below.items():
-        code = f"{above}{SEPARATOR}{step}" if above else step
-        begins = node.valid_from or since
-        yield Category(
-            code=code,
-            label={"zh": node.zh, "en": node.en},
-            leaf=not node.below,
-            valid_from=begins,
-            valid_to=node.valid_to,
-        )
-        yield from _nodes(node.below, code, begins)
 
 
 def _by_code(records: Sequence[Any]) -> dict[str, Any]:

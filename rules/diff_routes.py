@@ -8,9 +8,9 @@ from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any
 
-from rules.departments import SEPARATOR
+from rules.departments import BY_PLACE, SEPARATOR
 from rules.diff import Change, change
-from rules.routing import BY_PLACE, split
+from rules.routing import split
 from rules.rulebook import Rulebook
 from rules.tables import Row
 

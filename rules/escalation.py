@@ -74,6 +74,6 @@ def _address(draft: Draft, to: str, holder: str) -> str:
 def _name(draft: Draft, to: str, holder: str) -> dict[str, str]:
     """The person told, by name, so that the ledger says who knew."""
     code = holder if to in ("handler", "head") else draft.rulebook.office(to).code
-    department = draft.rulebook.department(code)
+    department = draft.rulebook.department(code, draft.now)
     person = department.handler if to == "handler" else department.head
     return {"party": code, "name": person.name}

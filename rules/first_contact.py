@@ -117,12 +117,13 @@ def rule(draft: Draft, data: Data) -> None:
     draft.finish("owner_ruled", "dispatched", lead=data["department"], partners=[], reason=data["reason"], ruled=True)
 
 
-def departments(rulebook: Rulebook, _case: Case) -> Iterable[str]:
-    return rulebook.departments
+def departments(rulebook: Rulebook, case: Case) -> Iterable[str]:
+    """Those that are there; the case was looked at last when the choice was offered."""
+    return rulebook.departments_there(case.updated_at)
 
 
-def _categories(rulebook: Rulebook, _case: Case) -> Iterable[str]:
-    return rulebook.categories
+def _categories(rulebook: Rulebook, case: Case) -> Iterable[str]:
+    return rulebook.open_categories(at=case.updated_at)
 
 
 def _urgencies(_rulebook: Rulebook, _case: Case) -> Iterable[str]:

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from rules.calendar import Calendar
 from rules.calendar_file import read_calendar_file
+from rules.categories import Category, read_categories
 from rules.clauses import CLAUSES, read_clauses
-from rules.departments import Category, Department, District, Words, read_categories, read_departments, read_districts
+from rules.departments import Department, District, Words, read_departments, read_districts
 from rules.faults import Fault, RulebookFaults, like, meant
 from rules.process import Process, read_process
 from rules.shadows import shadows

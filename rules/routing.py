@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from rules.departments import Department, District
+from rules.departments import BY_PLACE, Department, District
 from rules.tables import Row, Table
 
-BY_PLACE = "@district"
-"""A catalogue cell ``unit@district`` means the unit of the district the complaint is about."""
 _NOT_A_ROAD = r"(?!支?路|大?街(?!道)|\s+(?:road|rd|street|st)\b)"
 """Old towns name their roads after other places; a street office (街道) on the other hand is a place."""
 
@@ -48,7 +46,7 @@ def owner(cell: str, departments: Mapping[str, Department], district: str | None
     """The department a cell names, or ``None`` when it needs a place that is not known."""
     if cell.endswith(BY_PLACE):
         cell = f"{district}-{cell.removesuffix(BY_PLACE)}"
-    return cell if cell in departments else None
+    return departments[cell].code if cell in departments else None
 
 
 def split(cell: str) -> list[str]:

@@ -6,32 +6,32 @@ row that decided.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from rules.calendar import Calendar, Span
 from rules.case import Complaint
-from rules.departments import SEPARATOR, Category, Department, District
+from rules.categories import Category, Names
+from rules.departments import Department, District
 from rules.faults import Fault, RulebookFaults
 from rules.process import Process
 from rules.reading import Reading, version_of
+from rules.remembered import remembered
 from rules.routing import Places, Route, route, split
-from rules.tables import MEMO_LIMIT, Row, Table, spell
+from rules.tables import Row, Table
+from rules.tenure import day_of, heir, heirs, holds, turns
 
 __all__ = ["Decided", "Rulebook", "RulebookFaults", "Rung", "build", "examine", "load", "version_of"]
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 STANDARD = "standard"
 NO_LADDER = "none"
 """A ladder row with this rung says that nobody is late for its clock."""
 _ROUGHLY = {"min": 1, "h": 60, "d": 1440, "wd": 1440}
-_STEPS = re.compile(r"\s*[/>›＞→|]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +51,6 @@ class Rung:
     letter: str
     to: tuple[str, ...]
     row: str = ""
-
-
-def _remembered(ask: Callable[Concatenate[Rulebook, P], T]) -> Callable[Concatenate[Rulebook, P], T]:
-    """Answers are kept with the rulebook: the same few questions are asked hundreds of thousands of times.
-
-    ``at`` is always given by name; an answer holds from one turn of the tables to the next.
-    """
-
-    @wraps(ask)
-    def remember(self: Rulebook, /, *args: P.args, **named: P.kwargs) -> T:
-        key = (ask.__name__, args, spell(self._turns, named["at"]) if self._turns and "at" in named else 0)  # type: ignore[arg-type]  # a moment
-        if key not in self._answers:
-            if len(self._answers) >= MEMO_LIMIT:
-                self._answers.clear()
-            self._answers[key] = ask(self, *args, **named)
-        return self._answers[key]  # type: ignore[no-any-return]  # the answers of one question are of one type
-
-    return remember
 
 
 @dataclass(frozen=True)
@@ -91,12 +73,31 @@ class Rulebook:
         """The process a new complaint follows."""
         return STANDARD
 
-    def department(self, code: str) -> Department:
-        return self.departments[code]
+    def department(self, code: str, at: datetime | None = None) -> Department:
+        """A department, also one that has ended; at a moment with whoever is in office then."""
+        found = self.departments[code]
+        return found if at is None else found.on(day_of(at))
+
+    @remembered
+    def owners(self, *, at: datetime | None = None) -> Mapping[str, Department]:
+        """Code -> the department that may own a case under that name: itself, or its successor. Without a moment
+        everybody who ever could."""
+        return self.departments if at is None else heirs(self.departments, day_of(at))
+
+    def departments_there(self, at: datetime | None) -> list[str]:
+        """Codes of the departments that are there at a moment under their own name."""
+        return [code for code, owner in self.owners(at=at).items() if owner.code == code]
 
     def successor(self, code: str, *, at: datetime) -> str | None:
         """Who answers at a moment for what ``code`` answered for; ``None`` when nobody does."""
-        return code if code in self.departments else None
+        found = self.owners(at=at).get(code)
+        return found.code if found else None
+
+    @remembered
+    def open_categories(self, *, at: datetime | None = None) -> Mapping[str, Category]:
+        """What a new complaint may be about at a moment."""
+        known = self.categories
+        return known if at is None else {code: c for code, c in known.items() if holds(c, day_of(at))}
 
     def category(self, code: str) -> Category:
         return self.categories[code]
@@ -110,27 +111,28 @@ class Rulebook:
 
     def classify(self, complaint: Complaint, at: datetime | None = None) -> Decided[str | None]:
         """The given category, else the keyword table's, else nobody's: then the duty desk decides."""
-        given = self.find_category(complaint.category or "")
+        given = self.find_category(complaint.category or "", at)
         if given:
             return Decided(given)
         row = self.tables["keywords"].first(at, text=_text(complaint))
-        return Decided(row.cells["category"], row.id) if row and row.cells["category"] else Decided(None)
+        found = self.find_category(row.cells["category"], at) if row else None
+        return Decided(found, row.id) if row and found else Decided(None)
 
     def locate(self, complaint: Complaint) -> str | None:
         """The given district, else the one the address or the subject names."""
         given = self.find_district(complaint.district or "")
         return given or self._places.find(f"{complaint.address} {complaint.subject}")
 
-    @_remembered
+    @remembered
     def route(self, category: str | None, district: str | None, *, at: datetime | None = None) -> Route:
         """Who leads and who joins in; somebody always owns it."""
-        return route(self.tables["catalogue"], self.departments, category, district, at)
+        return route(self.tables["catalogue"], self.owners(at=at), category, district, at)
 
     def urgency(self, complaint: Complaint, category: str | None, at: datetime | None = None) -> Decided[str]:
         row = self.tables["urgency"].first(at, category=category, type=complaint.type, text=_text(complaint))
         return Decided(row.cells["urgency"], row.id) if row else Decided("normal")
 
-    @_remembered
+    @remembered
     def deadline(self, process: str, clock: str, urgency: str, *, at: datetime | None = None) -> Decided[Span | None]:
         """How long a ``clock`` that starts at ``at`` may run; ``None`` where the table says ``none``."""
         row = self.tables["deadlines"].first(at, process=process, clock=clock, urgency=urgency)
@@ -138,13 +140,13 @@ class Rulebook:
             return Decided(None, row.id if row else "")
         return Decided(Span.parse(row.cells["span"]), row.id)
 
-    @_remembered
+    @remembered
     def extensions(self, process: str, urgency: str, *, at: datetime | None = None) -> int:
         """How many extensions a case may have."""
         row = self.tables["deadlines"].first(at, process=process, clock="extension", urgency=urgency)
         return int(row.cells["times"] or 0) if row else 0
 
-    @_remembered
+    @remembered
     def ladder(self, clock: str, urgency: str, *, at: datetime | None = None) -> tuple[Rung, ...]:
         """The rungs of a clock in order of time, of each the first row that fits; none where nobody is late."""
         rows = self.tables["ladder"].match(at, clock=clock, urgency=urgency)
@@ -153,7 +155,7 @@ class Rulebook:
         rungs = [_rung(row) for row in {row.cells["rung"]: row for row in reversed(rows)}.values()]
         return tuple(sorted(rungs, key=lambda r: r.offset.amount * _ROUGHLY[r.offset.unit]))
 
-    @_remembered
+    @remembered
     def verdict(self, answer: str, solved: str, satisfied: int, *, at: datetime | None = None) -> Decided[str]:
         """Whether a callback is ``accepted`` or asks for a ``redo``."""
         row = self.tables["callback"].first(at, answer=answer, solved=solved, satisfied=satisfied)
@@ -164,9 +166,13 @@ class Rulebook:
         rows = self.tables["channels"].rows
         return {r.cells["channel"]: {"zh": r.cells["zh"], "en": r.cells["en"]} for r in rows}
 
-    def find_category(self, text: str) -> str | None:
-        """The node that a code, the end of a code, a label or a path of labels names; ``None`` when several fit."""
-        return self._category_names.get(SEPARATOR.join(_STEPS.split(text.strip().casefold())))
+    def find_category(self, text: str, at: datetime | None = None) -> str | None:
+        """The node that a code, the end of a code, a label or a path of labels names; ``None`` when several fit.
+
+        At a moment it is one that is open then: of a closed one the successor, if it has any.
+        """
+        code = self._names.find(text)
+        return heir(self.categories, code, day_of(at)) if code and at else code
 
     def find_district(self, text: str) -> str | None:
         """The district that a code, a name or a short form names."""
@@ -174,8 +180,9 @@ class Rulebook:
 
     @cached_property
     def _turns(self) -> list[int]:
-        """The days on which any table changes."""
-        return sorted({turn for table in self.tables.values() for turn in table.turns})
+        """The days on which any table, department or category changes."""
+        of_tables = {turn for table in self.tables.values() for turn in table.turns}
+        return sorted(of_tables.union(turns(self.departments.values()), turns(self.categories.values())))
 
     @cached_property
     def _offices(self) -> Mapping[str, Department]:
@@ -186,17 +193,8 @@ class Rulebook:
         return Places(self.districts.values())
 
     @cached_property
-    def _category_names(self) -> Mapping[str, str | None]:
-        """Every way to name a node -> its code; ``None`` for a name that several share."""
-        names: dict[str, str | None] = {}
-        for code, node in self.categories.items():
-            steps = code.split(SEPARATOR)
-            ends = (SEPARATOR.join(steps[n:]) for n in range(1, len(steps)))
-            names |= {way: None if way in names else code for way in {*ends, *map(str.casefold, node.label.values())}}
-        for code, node in self.categories.items():
-            for language in node.label:
-                names[SEPARATOR.join(self.categories[c].label[language].casefold() for c in node.path)] = code
-        return names | {code: code for code in self.categories}
+    def _names(self) -> Names:
+        return Names(self.categories)
 
 
 def _rung(row: Row) -> Rung:

@@ -55,7 +55,7 @@ def values_for(
     """Texts, moments, lists and mappings for the templates of ``letter``; codes are put in words."""
     case = case_as_told(letter, entries)
     told = entries[: case.seq]
-    words = _Words(book, locale)
+    words = _Words(book, locale, letter.decided_at)
     return {
         **_matter(case, complaint, words),
         **_parties(letter, case, person, words),
@@ -71,11 +71,12 @@ def values_for(
 
 
 class _Words:
-    """Codes of one rulebook in words of one locale."""
+    """Codes of one rulebook in words of one locale, with whoever was in office at a moment."""
 
-    def __init__(self, book: Rulebook, locale: str) -> None:
+    def __init__(self, book: Rulebook, locale: str, at: datetime) -> None:
         self.book = book
         self.locale = locale
+        self._at = at
 
     def party(self, code: str | None) -> str:
         return party_name(self.book, code, self.locale)
@@ -83,10 +84,11 @@ class _Words:
     def term(self, code: str | None) -> str:
         return term(self.locale, code)
 
-    def office(self, department: Department) -> dict[str, str]:
+    def office(self, code: str) -> dict[str, str]:
         """A department as whoever wants to ask it needs it."""
-        name = label(department.name, self.locale)
-        return {"name": name, "phone": department.phone, "mail": department.mail, "handler": department.handler.name}
+        found = self.book.department(code, self._at)
+        contact = {"phone": found.phone, "mail": found.mail, "handler": found.handler.name, "head": found.head.name}
+        return {"name": label(found.name, self.locale), **contact}
 
 
 def _matter(case: Case, complaint: Complaint, words: _Words) -> dict[str, Any]:
@@ -121,11 +123,11 @@ def _parties(letter: Letter, case: Case, person: Person, words: _Words) -> dict[
         "to_head": letter.to.endswith(HEAD),
         "recipient": "" if citizen else words.party(letter.to.removesuffix(HEAD)),
         "greeted": person.name if citizen else _person(letter, book),
-        "lead": words.office(book.department(case.lead)) if case.lead else None,
+        "lead": words.office(case.lead) if case.lead else None,
         "partners": [words.party(code) for code in case.partners],
         "complainant": _complainant(letter, case, person),
         "shielded": "" if citizen else _shield(case),
-        "office": words.office(book.office("desk")),
+        "office": words.office(book.office("desk").code),
     }
 
 
@@ -238,7 +240,7 @@ def _told(data: Mapping[str, Any], words: _Words) -> Iterator[tuple[str, Any]]:
         if name in _MOMENTS:
             yield name, datetime.fromisoformat(value)
         elif name in _PARTIES:
-            yield name, words.office(words.book.department(value)) | {"head": words.book.department(value).head.name}
+            yield name, words.office(value)
         else:
             yield name, clock_name(words.locale, value) if name == "clock" else value
 
@@ -248,4 +250,4 @@ def _last(told: Sequence[Entry], kind: str, field: str) -> str:
 
 
 def _department(letter: Letter, book: Rulebook) -> Department:
-    return book.department(letter.to.removesuffix(HEAD))
+    return book.department(letter.to.removesuffix(HEAD), letter.decided_at)

@@ -116,14 +116,18 @@ async def act(
 async def catalogue(provided: Provided, request: Request) -> dict[str, Any]:
     """Codes and names of categories, districts, channels and types."""
     book, locale = await provided.ledger.active(), locale_of(request)
+    there = [book.department(code) for code in book.departments_there(now())]
     return {
         "categories": [
-            {"code": c.code, "label": label(c.label, locale), "leaf": c.leaf} for c in book.categories.values()
+            {"code": c.code, "label": label(c.label, locale), "leaf": c.leaf}
+            for c in book.open_categories(at=now()).values()
         ],
         "districts": [{"code": d.code, "label": label(d.name, locale)} for d in book.districts.values()],
         "channels": [{"code": code, "label": label(names, locale)} for code, names in book.channels().items()],
         "types": list(TYPES),
-        "departments": [{"code": d.code, "label": label(d.name, locale)} for d in book.departments.values()],
+        "departments": [
+            {"code": d.code, "label": label(d.name, locale)} for d in book.departments.values() if d.code in there
+        ],
     }
 
 

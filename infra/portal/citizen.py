@@ -98,7 +98,7 @@ async def _form(
 def _groups(book: Rulebook, locale: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Leaves of the tree under their first level, for a select with groups."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for node in book.categories.values():
+    for node in book.open_categories(at=now()).values():
         if node.leaf:
             names = [label(book.categories[step].label, locale) for step in node.path]
             groups.setdefault(names[0], []).append((node.code, " › ".join(names[1:]) or names[0]))

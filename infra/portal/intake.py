@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from infra.ledger import Person
+from infra.moment import now
 from rules.case import Complaint
 from rules.rulebook import Rulebook
 
@@ -78,8 +79,12 @@ class Submission(BaseModel):
             raise _unknown("channel", self.channel, list(book.channels()))
         if self.type not in TYPES:
             raise _unknown("type", self.type, list(TYPES))
-        category = book.find_category(self.category) if self.category else None
+        category = book.find_category(self.category, now()) if self.category else None
         if self.category and category is None:
+            if book.find_category(self.category):
+                raise FieldFault(
+                    "category", f"'{self.category}' takes no new complaints; leave it out, or choose another"
+                )
             raise _unknown("category", self.category, [n for c in book.categories.values() for n in c.label.values()])
         district = book.find_district(self.district) if self.district else None
         if self.district and district is None:

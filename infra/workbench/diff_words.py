@@ -9,9 +9,9 @@ from typing import Any
 from infra.locale import day_text, label, listed, say
 from infra.wording import category_name, clock_name, district_name, letter_name, party_name, stage_name, term
 from rules.case import CLOSED
+from rules.departments import BY_PLACE
 from rules.diff import Change
 from rules.diff_routes import KNOWN_PLACE, UNKNOWN_PLACE
-from rules.routing import BY_PLACE
 from rules.rulebook import Rulebook
 
 SENTENCES = {

@@ -371,9 +371,9 @@ CASES = {
     "a category that ends before it begins": Break(
         "categories.yaml",
         "{zh: 施工噪声,",
-        "{valid_to: 2019-01-01, zh: 施工噪声,",
+        "{valid_from: 2020-03-05, valid_until: 2019-01-01, zh: 施工噪声,",
         "construction:",
-        "categories.environment.below.noise.below.construction.valid_to",
+        "categories.environment.below.noise.below.construction.valid_until",
         "before it begins",
     ),
     "a day that is none": Break(
