@@ -72,6 +72,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._active: set[str] = set()
         self._idle = asyncio.Event()
         self._rung: dict[str, None] = {}
+        self._again: set[str] = set()
         self._more = asyncio.Event()
         self._draining = False
         self._main: asyncio.Task[Any] | None = None
@@ -129,6 +130,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         Twice the same run in one process would put each other to sleep: Prefect marks suspensions by the run's id.
         """
         if number in self._active:
+            self._again.add(number)  # the run rings for itself when an answer came while it was going to sleep (P9)
             return
         activation = await self._ledger.take(number)
         handover = hand_over(activation)
@@ -200,6 +202,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             self._logger.exception("run %s broke", name)
         finally:
             self._active.discard(name)
+            if name in self._again:
+                self._again.discard(name)
+                self._hear(name)
             if not self._active:
                 self._idle.set()
 
