@@ -141,7 +141,9 @@ class Reading:
         found = {name: process for name, process in read.items() if process is not None}
         for name, process in found.items():
             if name.rpartition("/")[2].rpartition(".")[0] != process.name:
-                self.faults.append(Fault(name, 0, "name", f"'{process.name}' has to be the name of its file"))
+                self.faults.append(
+                    Fault(name, 0, "name", f"'{process.name}' has to be the name of its file; change one of them")
+                )
         if STANDARD_FILE not in names:
             self.faults.append(Fault(STANDARD_FILE, 0, "", _MISSING))
         return {process.name: process for process in found.values()}
@@ -149,7 +151,7 @@ class Reading:
 
 @lru_cache(maxsize=64)
 def _examined(text: str, file: str, collect: bool) -> tuple[Table, Sequence[Fault], Sequence[Fault]]:
-    """A table, the faults of its cells and those of its rows; most tables of a draft are those of the version before."""
+    """A table, the faults of its cells and those of its rows; most are those of the version before."""
     table, faults = examine(csv_lines(text, file), file, collect=collect)
     return table, faults, [*shadows(table, file, faults)]
 
