@@ -108,7 +108,7 @@ def _broken(test: str) -> str | None:
     try:
         compiled = zen.compile_unary_expression(test)
     except (RuntimeError, ValueError) as wrong:
-        return f"'{test}' cannot be read: {_plain(wrong)}"
+        return f"'{test}' cannot be read ({_plain(wrong)}); write words, or a test such as > 3, <= 2 or [1..5]"
     if all(isinstance(_try(compiled, sample), Exception) for sample in _SAMPLES):
         return f"'{test}' can never be true; look at its names and brackets"
     return None

@@ -125,8 +125,8 @@ def unused(survey: Survey, table: Table, used: Iterable[Row]) -> Iterator[Fault]
     for row in table.rows:
         given = {column.name: row.cells[column.name] for column in table.columns if row.cells[column.name]}
         if row.line not in seen and given:
-            said = ", ".join(f"{name} {cell}" for name, cell in given.items())
-            message = f"decides nothing: the rows above take everything, or there is no case with {said}"
+            said = ", ".join(f"{name} '{cell}'" for name, cell in given.items())
+            message = f"decides nothing: the rows above take everything, or nothing ever has {said}"
             yield Fault(f"{table.name}.csv", row.line, "", message)
 
 

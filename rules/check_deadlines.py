@@ -70,14 +70,22 @@ def _gaps(survey: Survey, table: Table) -> Iterator[Fault]:
             used += [row for row in found.values() if row]
             without = [str(urgency) for urgency, row in found.items() if row in (None, table.rows[-1])]
             if without and not any(meant_for(row, clock) for row in doubted):
-                yield Fault(DEADLINES, 0, "clock", _nothing_said(clock, without, at))
+                yield Fault(DEADLINES, _beside(table, clock), "clock", _nothing_said(clock, without, at))
     yield from unused(survey, table, used)
+
+
+def _beside(table: Table, clock: str) -> int:
+    """The line where a clerk would add a row: that of the last row for the same clock, else of the default."""
+    lines = [row.line for row in table.rows if clock in (words_of(row.cells["clock"]) or ())]
+    return lines[-1] if lines else table.rows[-1].line
 
 
 def _nothing_said(clock: str, urgencies: Sequence[str], at: datetime | None) -> str:
     what = "limit" if clock in LIMITS else "clock"
     since = f" on {at.date()}" if at else ""
-    return f"the {what} '{clock}' has no row for {', '.join(urgencies)}{since}; add one with a span, or with {NONE}"
+    return (
+        f"the {what} '{clock}' has no row for {', '.join(urgencies)}{since}; add one here with a span, or with {NONE}"
+    )
 
 
 def _limits(process: Process) -> list[str]:

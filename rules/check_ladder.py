@@ -59,7 +59,7 @@ def _silence(survey: Survey, table: Table, times: Table) -> Iterator[Fault]:
     for name, urgencies in silent.items():
         several = ", ".join(dict.fromkeys(urgencies))
         message = f"nobody hears that the clock '{name}' ran out ({several}); add a row, or one with rung {NONE}"
-        yield Fault(LADDER, 0, "clock", message)
+        yield Fault(LADDER, table.rows[-1].line if table.rows else 0, "clock", message)
     for line, (above, clock) in misplaced.items():
         message = f"rung {NONE} stands below line {above}, which is for '{clock}' too; move it above"
         yield Fault(LADDER, line, "rung", message)

@@ -96,7 +96,7 @@ def _owner(survey: Survey, row: Row, column: str, cell: str) -> Iterator[Fault]:
         return
     if len(without) == len(places):
         units = sorted({c.removeprefix(f"{d.district}-") for c, d in known.items() if d.district in places})
-        message = f"no district has a unit '{unit}'{meant(unit, units)}; units stand in district_units of {DEPARTMENTS}"
+        message = f"no district has a unit '{unit}' (district_units in {DEPARTMENTS}){meant(unit, units)}"
     else:
         message = f"'{unit}' is missing in {', '.join(without)}; add it there in {DEPARTMENTS}, or name these districts"
     yield Fault(CATALOGUE, row.line, column, message)

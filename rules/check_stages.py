@@ -112,7 +112,9 @@ def _outcomes(process: Process, stage: Stage) -> Told:
             continue
         if meaning := like(outcome, idle)[:1]:
             idle.remove(meaning[0])
-            yield f"outcomes.{meaning[0]}", f"unknown outcome '{meaning[0]}'; did you mean {outcome}?"
+            said = (meaning[0], outcome) if where.startswith(("actions", "outcomes")) else (outcome, meaning[0])
+            place = f"outcomes.{meaning[0]}" if said[1] == outcome else where
+            yield place, f"unknown outcome '{said[0]}'; did you mean {said[1]}?"
         else:
             yield where, f"{by} may end with '{outcome}', which leads nowhere; add '{outcome}: …' to outcomes"
 

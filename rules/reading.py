@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from rules.calendar import Calendar
@@ -120,7 +121,7 @@ class Reading:
 
     def _reader(self, shape: Shape) -> Callable[[str, str], Table]:
         def reader(text: str, file: str) -> Table:
-            table, faults = examine(csv_lines(text, file), file, collect=shape.collect)
+            table, faults, hidden = _examined(text, file, shape.collect)
             if self._approved:
                 return table
             if wrong := list(_columns(table, shape, file)):
@@ -128,7 +129,7 @@ class Reading:
             decisive = ("", VALID_FROM, VALID_UNTIL, *(column.name for column in table.columns))
             if any(fault.cell in decisive for fault in faults):
                 self.doubtful.add(file)
-            self.faults.extend([*faults, *shadows(table, file, faults)])
+            self.faults.extend([*faults, *hidden])
             return table
 
         return reader
@@ -140,10 +141,19 @@ class Reading:
         found = {name: process for name, process in read.items() if process is not None}
         for name, process in found.items():
             if name.rpartition("/")[2].rpartition(".")[0] != process.name:
-                self.faults.append(Fault(name, 0, "name", f"'{process.name}' has to be the name of its file"))
+                self.faults.append(
+                    Fault(name, 0, "name", f"'{process.name}' has to be the name of its file; change one of them")
+                )
         if STANDARD_FILE not in names:
             self.faults.append(Fault(STANDARD_FILE, 0, "", _MISSING))
         return {process.name: process for process in found.values()}
+
+
+@lru_cache(maxsize=64)
+def _examined(text: str, file: str, collect: bool) -> tuple[Table, Sequence[Fault], Sequence[Fault]]:
+    """A table, the faults of its cells and those of its rows; most are those of the version before."""
+    table, faults = examine(csv_lines(text, file), file, collect=collect)
+    return table, faults, [*shadows(table, file, faults)]
 
 
 def _is_process(name: str) -> bool:

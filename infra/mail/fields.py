@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
@@ -37,15 +37,21 @@ def letter_faults(asked: Iterator[tuple[str, int, str, str]]) -> Iterator[Fault]
             yield Fault(file, line, cell, f"there is no letter '{letter}' in templates/mail{meant(letter, known)}")
     missing = (FOLDER / letter / part for letter in known for part in PARTS)
     for path in sorted({*missing, *(path for path in FOLDER.rglob("*.*") if path.is_file())}):
-        yield from _part(path)
+        file = path.relative_to(TEMPLATES.parent).as_posix()
+        if path.is_file():
+            yield from _known(file, path.read_text("utf-8"))
+        else:
+            yield Fault(file, 0, "", f"is missing; a letter consists of {', '.join(PARTS)}")
 
 
-def _part(path: Path) -> Iterator[Fault]:
-    file = path.relative_to(TEMPLATES.parent).as_posix()
-    if not path.is_file():
-        yield Fault(file, 0, "", f"is missing; a letter consists of {', '.join(PARTS)}")
-        return
-    text, made = path.read_text("utf-8"), environment(SOURCE)
+@lru_cache(maxsize=512)
+def _known(file: str, text: str) -> tuple[Fault, ...]:
+    """Letters seldom change while a rulebook is checked over and over."""
+    return tuple(_part(file, text))
+
+
+def _part(file: str, text: str) -> Iterator[Fault]:
+    made = environment(SOURCE)
     try:
         made.compile(text)
         tree = made.parse(text)

@@ -50,7 +50,7 @@ CASES = {
         "urban@district,markt@district",
         "fumes,",
         "partners",
-        "no district has a unit 'markt'; did you mean market?",
+        "no district has a unit 'markt' (district_units in departments.yaml); did you mean market?",
     ),
     "a lead that is blank": Break(
         "catalogue.csv", ",street-lights,,", ",,,", "street-lights,", "lead", "has to name a lead"
@@ -161,7 +161,7 @@ CASES = {
         "urgency.csv", "normal,,,,normal,限时反馈\n", "", "history,", "", "the last row has to be a default"
     ),
     "a row for a rating that cannot be": Break(
-        "callback.csv", "partly,<= 2", "partly,> 5", "half-solved", "", "there is no case with answer answered,fixed, "
+        "callback.csv", "partly,<= 2", "partly,> 5", "half-solved", "", "nothing ever has answer 'answered,fixed', "
     ),
     "a quotation mark that is not closed": Break(
         "callback.csv", '"answered,fixed",no', '"answered,fixed,no', "unsolved,", "", "is not readable as CSV"
@@ -177,17 +177,17 @@ CASES = {
         "deadlines.csv",
         "claim-urgent,,claim,urgent,30 min,,主动认领\n",
         "",
-        "",
+        "claim-complex",
         "clock",
-        "the clock 'claim' has no row for urgent; add one",
+        "the clock 'claim' has no row for urgent; add one here",
     ),
     "a limit that is missing": Break(
         "deadlines.csv",
         "return-urgent,,return,urgent,2 h,,谁主管、谁负责\n",
         "",
-        "",
+        "return-complex",
         "clock",
-        "the limit 'return' has no row for urgent; add one",
+        "the limit 'return' has no row for urgent; add one here",
     ),
     "a deadline longer than the whole case": Break(
         "deadlines.csv",
@@ -519,15 +519,15 @@ CASES = {
         STANDARD,
         "on_due: silent",
         "on_due: silnt",
-        "silent: closed",
-        "stages.feedback.outcomes.silent",
-        "did you mean silnt",
+        "on_due: silnt",
+        "stages.feedback.clocks.rating.on_due",
+        "'silnt'; did you mean silent",
     ),
     "a clock without any deadline": Break(
         STANDARD,
         "      explanation: {holder: lead}",
         "      explanation: {holder: lead}\n      opinion: {holder: lead}",
-        "",
+        "default,",
         "clock",
         "the clock 'opinion' has no row for urgent, normal, complex",
         "deadlines.csv",
