@@ -1,2 +1,4 @@
 """x"""
+
+
 async def fill(town, *, stored, open): ...

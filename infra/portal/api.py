@@ -125,9 +125,7 @@ async def catalogue(provided: Provided, request: Request) -> dict[str, Any]:
         "districts": [{"code": d.code, "label": label(d.name, locale)} for d in book.districts.values()],
         "channels": [{"code": code, "label": label(names, locale)} for code, names in book.channels().items()],
         "types": list(TYPES),
-        "departments": [
-            {"code": d.code, "label": label(d.name, locale)} for d in book.departments.values() if d.code in there
-        ],
+        "departments": [{"code": d.code, "label": label(d.name, locale)} for d in there],
     }
 
 
