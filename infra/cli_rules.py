@@ -22,13 +22,38 @@ def _folder(named: Path | None) -> Path:
 
 
 @rulebook.command("check")
-def check() -> None:
-    """Check the rulebook as a whole: all faults at once, with file, row and cell."""
-    from infra.settings import settings
-    from infra.up.plan import check_rulebook
+def check(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: MINSHENG_RULEBOOK.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check a rulebook as a whole: all faults at once, with file, line, cell and cure; code 1 when there are any."""
+    from infra.rulebook_check import check_folder
 
-    version = check_rulebook(settings())
-    typer.echo(f"rulebook {settings().rulebook_dir} is sound: version {version}")
+    raise typer.Exit(check_folder(_folder(folder), as_json=as_json))
+
+
+@rulebook.command("export")
+def export(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]…", help="Default: all.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(help="Write one workbook, a sheet for each table.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file for each table into this folder.")] = None,
+    folder: Folder = None,
+) -> None:
+    """Write decision tables as a workbook or as CSV; with neither, print one."""
+    from infra.exchange import export_tables
+
+    export_tables(_folder(folder), tables or [], xlsx=xlsx, csv=csv)
+
+
+@rulebook.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="XLSX with a sheet for each table, or CSV.")],
+    folder: Folder = None,
+) -> None:
+    """Take decision tables over into the rulebook; when that would bring a fault, nothing is changed and code is 1."""
+    from infra.exchange import import_tables
+
+    raise typer.Exit(import_tables(_folder(folder), files))
 
 
 @rulebook.command("explain")

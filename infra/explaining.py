@@ -19,7 +19,7 @@ from infra.intake_ways import RowFault
 from infra.locale import environment, label
 from infra.mistakes import Mistake
 from infra.moment import now
-from infra.rulebook_files import sound_rulebook
+from infra.rulebook_check import sound_rulebook
 from infra.settings import settings
 from infra.wording import category_name, clock_name, district_name, party_name, stage_name, term
 from rules.calendar import Span

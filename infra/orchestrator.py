@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from infra.bell import ring
 from infra.ledger import Ledger, Run
@@ -58,13 +57,14 @@ class Orchestrator:
         await self._schedule(str(run.run_id), force=force)
         return "woken"
 
-    async def running(self, number: str, *, anew: bool = False) -> UUID:
-        """The run of a case that its worker has taken; a case without one (or ``anew``) gets one that runs already.
+    async def running(self, number: str, *, anew: bool = False) -> str | dict[str, Any]:
+        """The run of a case that its worker has taken; a case without one (or ``anew``) gets one that runs already,
+        and the answer is all that Prefect says of it.
 
         Raises :class:`PrefectAway` and ``UnknownCase``.
         """
         run = await self._ledger.run_of(number)
-        return UUID(run.run_id) if run.run_id and not anew else UUID(await self._create(run, {"type": "RUNNING"}))
+        return run.run_id if run.run_id and not anew else await self._create(run, {"type": "RUNNING"})
 
     async def put_right(self) -> int:
         """Undo what was done to runs from outside; the number of runs put right.
@@ -110,7 +110,7 @@ class Orchestrator:
         await self._create(run, {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}})
         return "started"
 
-    async def _create(self, run: Run, state: Mapping[str, Any]) -> str:
+    async def _create(self, run: Run, state: Mapping[str, Any]) -> dict[str, Any]:
         """A run for the case. The idempotency key is the number, so two starters get the same run (P51)."""
         deployment = await self._deployment(run.process)
         body = {
@@ -120,12 +120,14 @@ class Orchestrator:
             "tags": [f"process:{run.process}"],
             "state": state,
         }
-        made = await self._prefect.ask("POST", f"/deployments/{deployment}/create_flow_run", body)
+        made: dict[str, Any] | None = await self._prefect.ask(
+            "POST", f"/deployments/{deployment}/create_flow_run", body
+        )
         if made is None:
             del self._deployments[run.process]
             raise PrefectAway(f"the deployment {FLOW}/{run.process} is gone; run `minsheng deploy`")
         await self._ledger.bind_run(run.number, made["id"])
-        return str(made["id"])
+        return made
 
     async def _deployment(self, process: str) -> str:
         if process not in self._deployments:

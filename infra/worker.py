@@ -25,7 +25,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from infra.bell import listening
 from infra.handover import hand_over
-from infra.ledger import LeaseHeld, Ledger, UnknownCase
+from infra.ledger import LeaseHeld, Ledger, NoRulebook, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
@@ -93,6 +93,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._orchestrator = Orchestrator(self._ledger, prefect_api_url(), auth=prefect_auth())
         self._exit_stack.push_async_callback(self._ledger.close)
         self._exit_stack.push_async_callback(self._orchestrator.close)
+        with contextlib.suppress(NoRulebook):
+            await self._ledger.active()  # half a second of reading, before anybody waits
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)
@@ -122,20 +124,32 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                 self._logger.exception("%s was rung for in vain", number)
 
     async def _take_up(self, number: str) -> None:
-        """Take the case first, then its run; a run that may not start gives the case back."""
+        """Take the case first, then its run; a run that may not start gives the case back.
+
+        Twice the same run in one process would put each other to sleep: Prefect marks suspensions by the run's id.
+        """
+        if number in self._active:
+            return
         activation = await self._ledger.take(number)
         handover = hand_over(activation)
         try:
             if not activation.case.is_closed:
-                await self._carry_out(await self._orchestrator.running(number), name=number, is_ours=True)
+                await self._carry_out(await self._run_of(number), name=number, is_ours=True)
         except ObjectNotFound:
-            run_id = await self._orchestrator.running(number, anew=True)
-            await self._carry_out(run_id, name=number, is_ours=True)
+            await self._carry_out(await self._run_of(number, anew=True), name=number, is_ours=True)
         except (PrefectAway, httpx.HTTPError) as fault:
             self._logger.warning("%s waits for Prefect: %s", number, fault)
         finally:
             if handover.take(number):
                 await self._ledger.release(number, activation.attempt, now=now())
+
+    async def _run_of(self, number: str, *, anew: bool = False) -> UUID:
+        found = await self._orchestrator.running(number, anew=anew)
+        if isinstance(found, str):
+            return UUID(found)
+        made = FlowRun.model_validate(found)
+        self._known.remember(made)
+        return made.id
 
     async def run(self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: Any = None) -> WarmResult:
         """Carry out one activation of a run; nothing it raises ends the worker (P27)."""
@@ -148,9 +162,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return [] if self._draining else await super().get_and_submit_flow_runs()
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        """Claim the run and carry it out: one state change instead of the six calls of a process worker."""
+        """A run of a case is as good as a ring; any other run is claimed by Pending, as every worker does."""
         try:
-            if await self._propose_pending_state(flow_run):
+            if await self._belongs_to_a_case(flow_run):
+                self._hear(flow_run.name)
+            elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)
         except (ObjectNotFound, httpx.HTTPError) as fault:
@@ -158,6 +174,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
+
+    async def _belongs_to_a_case(self, flow_run: FlowRun) -> bool:
+        try:
+            run = await self._ledger.run_of(flow_run.name)
+        except UnknownCase:
+            return False
+        return run.is_open and run.run_id == str(flow_run.id)
 
     async def _carry_out(self, run_id: UUID, *, name: str, is_ours: bool = False) -> None:
         self._active.add(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import product
+from typing import TYPE_CHECKING
 
 from rules.case import Answer, Urgency
 from rules.cells import words_of
@@ -13,6 +14,9 @@ from rules.process import ClockSpec, Process
 from rules.reading import PROCESSES
 from rules.survey import CATEGORIES, DISTRICTS, Survey
 from rules.tables import Row, Table
+
+if TYPE_CHECKING:
+    from rules.rulebook import Rulebook
 
 VERDICTS = ("accepted", "redo")
 LIMITS = {"return": "return", "extension": "extend"}
@@ -45,17 +49,17 @@ def specs(process: Process) -> Iterator[tuple[str, ClockSpec]]:
         yield from stage.clocks.items()
 
 
-def clock_names(survey: Survey) -> set[str]:
+def clock_names(book: Rulebook) -> Collection[str]:
     """Clocks of every process, and what only limits an action."""
-    return {name for process in survey.book.processes.values() for name, _ in specs(process)} | {*LIMITS}
+    return dict.fromkeys([*(name for process in book.processes.values() for name, _ in specs(process)), *LIMITS])
 
 
-Vocabulary = tuple[tuple[str, ...], Callable[[Survey], Collection[str]]]
+Vocabulary = tuple[tuple[str, ...], Callable[["Rulebook"], Collection[str]]]
 VOCABULARY: Mapping[str, Vocabulary] = {
-    "process": ((PROCESSES,), lambda survey: survey.book.processes),
+    "process": ((PROCESSES,), lambda book: book.processes),
     "clock": ((PROCESSES,), clock_names),
-    "district": ((DISTRICTS,), lambda survey: survey.book.districts),
-    "category/": ((CATEGORIES,), lambda survey: survey.book.categories),
+    "district": ((DISTRICTS,), lambda book: book.districts),
+    "category/": ((CATEGORIES,), lambda book: book.categories),
     "urgency": ((), lambda _: list(Urgency)),
     "answer": ((), lambda _: list(Answer)),
     "solved": ((), lambda _: SOLVED),
@@ -65,7 +69,7 @@ VOCABULARY: Mapping[str, Vocabulary] = {
 
 def _inputs(survey: Survey, file: str, table: Table, column: str, vocabulary: Vocabulary) -> Iterator[Fault]:
     files, words = vocabulary
-    known = words(survey)
+    known = words(survey.book)
     for row in table.rows:
         for word in words_of(row.cells[column]) or ():
             if message := survey.unknown(column.rstrip("/"), word, known, *files):

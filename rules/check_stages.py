@@ -101,7 +101,7 @@ def possible(process: Process, stage: Stage) -> dict[str, tuple[str, str]]:
 
 
 def _outcomes(process: Process, stage: Stage) -> Told:
-    """Outcomes without a next stage, and next stages whose outcome never comes; a misspelt one is both."""
+    """Outcomes without a next stage. A next stage whose outcome never comes does no harm, but may be a misspelt one."""
     can = possible(process, stage)
     if not can.keys() - {WITHDRAWN}:
         return  # nothing ends it: that is told of the stage as a whole
@@ -115,8 +115,6 @@ def _outcomes(process: Process, stage: Stage) -> Told:
             yield f"outcomes.{meaning[0]}", f"unknown outcome '{meaning[0]}'; did you mean {outcome}?"
         else:
             yield where, f"{by} may end with '{outcome}', which leads nowhere; add '{outcome}: …' to outcomes"
-    for outcome in idle:
-        yield f"outcomes.{outcome}", f"nothing in this stage ends with '{outcome}'{meant(outcome, can)}"
 
 
 def _clocks(process: Process, stage: Stage) -> Told:

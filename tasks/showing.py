@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import OrderedDict
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect import get_client
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from infra.locale import moment_text
 from infra.settings import settings
@@ -20,21 +24,45 @@ from tasks._step import means
 
 log = logging.getLogger("minsheng.tasks")
 LAST_ENTRIES = 12
+REMEMBERED = 10_000
+"""Artifacts whose text is kept by this process, about a kilobyte each."""
+
+_shown: OrderedDict[str, tuple[UUID | None, str]] = OrderedDict()
+"""Artifact key -> its id and text, as this process has put it last."""
 
 
 async def show(case: Case) -> None:
-    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls per wake, one less when the
-    tags are as they were. A display that fails does not hold up a case."""
+    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls per wake at most, for what has
+    changed. A display that fails does not hold up a case."""
     ledger = means().ledger
     book = await ledger.rulebook(case.rulebook)
     entries = await ledger.entries(case.number)
     try:
         await _tag(case)
         key = case.number.lower()
-        await acreate_markdown_artifact(_markdown(case, entries, book), key=key, description=case.number)
-        await acreate_table_artifact(_clocks(case, book), key=f"{key}-clocks", description=case.number)
+        await _put(key, "markdown", _markdown(case, entries, book), of=case)
+        await _put(f"{key}-clocks", "table", json.dumps(_clocks(case, book), ensure_ascii=False), of=case)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
+
+
+async def _put(key: str, type: str, data: str, *, of: Case) -> None:
+    """The artifact of this key as it is now; a later wake of the same worker changes it instead of adding one."""
+    id, before = _shown.get(key, (None, None))
+    if data == before:
+        return
+    run = flow_run.id
+    async with get_client() as client:
+        if id is None:
+            new = ArtifactCreate(key=key, type=type, data=data, description=of.number, flow_run_id=UUID(run))
+            id = (await client.create_artifact(new)).id
+        else:
+            await client.update_artifact(id, ArtifactUpdate(data=data))
+    _shown[key] = (id, data)
+    if of.is_closed:
+        del _shown[key]
+    while len(_shown) > REMEMBERED:
+        _shown.popitem(last=False)
 
 
 async def _tag(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""深化党政公开: what lives cost, read from the outside: rows of Prefect, calls of its server, processor, memory, waits."""
+"""深化党政公开: what lives cost, read from outside: Prefect's rows and calls, processor, memory, waits."""
 
 from __future__ import annotations
 

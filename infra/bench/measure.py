@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,7 +181,7 @@ def _cost(found: Findings) -> dict[str, Any]:
     names = ("calls", "state_changes", "task_runs", "task_run_states", "events", "artifacts")
     if found.cost is None or not found.cost_of:
         return {f"{name}_per_life": None for name in names}
-    counts = found.cost.rows | {"calls": found.cost.calls.total()}
+    counts = found.cost.rows + Counter(calls=found.cost.calls.total())
     of_one = {f"{name}_per_life": counts[name] / found.cost_of for name in names}
     used = {name: _rounded(ms / found.cost_of) for name, ms in found.cost.processor.most_common()}
     by_path = {path: _rounded(calls / found.cost_of) for path, calls in found.cost.calls.most_common(12)}

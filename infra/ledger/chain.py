@@ -13,7 +13,11 @@ GENESIS = bytes(32)
 
 
 def link(previous: bytes, number: str, seq: int, entry: Entry) -> bytes:
-    """32 bytes: SHA-256 over the previous hash and everything the entry says, in one canonical spelling."""
+    """32 bytes: SHA-256 over the previous hash and everything the entry says."""
+    return hashlib.sha256(previous + spelled(number, seq, entry).encode()).digest()
+
+
+def spelled(number: str, seq: int, entry: Entry) -> str:
+    """Everything the entry says, in one canonical spelling."""
     said = [number, seq, entry.kind, entry.at.astimezone(UTC).isoformat(), entry.actor, entry.data]
-    text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(previous + text.encode()).digest()
+    return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -60,7 +60,9 @@ class Shelf:
     async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
         """The same within a transaction: a second connection could wait for itself when the pool is used up."""
         if version not in _built:
-            _built[version] = load(await texts_on(connection, version))
+            texts = await texts_on(connection, version)
+            if version not in _built:  # several may have asked at once
+                _built[version] = load(texts)
         return _built[version]
 
     async def texts(self, version: str) -> dict[str, str]:

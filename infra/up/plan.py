@@ -14,7 +14,7 @@ from infra.chance import token
 from infra.deployments import server_environment, worker_environment
 from infra.mistakes import Mistake
 from infra.moment import ANCHOR_FILE
-from infra.rulebook_files import sound_rulebook
+from infra.rulebook_check import sound_rulebook
 from infra.settings import Settings, SettingsFault, prefect_api_url, settings
 from infra.up.health import answers
 from infra.up.ports import LOCAL, Ports

@@ -10,7 +10,7 @@ from typer import echo
 from infra.locale import locales
 from infra.mistakes import Mistake
 from infra.moment import now
-from infra.rulebook_files import sound_rulebook
+from infra.rulebook_check import sound_rulebook
 from infra.settings import settings
 from infra.workbench.picture_words import PictureWords
 from rules.drawing import svg

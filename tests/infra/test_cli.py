@@ -106,8 +106,8 @@ def test_help_is_instant(tmp_path):
         (("submit", "letter.doc"), "only .json"),
         (("show", "QD000000-NOTHING"), "there is no ledger"),
         (("verify",), "there is no ledger"),
-        (("bench",), "no `minsheng up` runs"),
-        (("bench", "--lives", "0"), "--lives"),
+        (("bench", "--minutes", "0"), "--minutes"),
+        (("bench", "--embedded", "--stored", "5"), "--embedded"),
         (("login",), "MINSHENG_SECRET_KEY"),
         (("deploy",), "there is no ledger"),
     ],
@@ -137,8 +137,14 @@ def test_the_rulebook_that_ships_is_sound(tmp_path):
 def test_a_broken_rulebook_names_every_fault_with_its_place(tmp_path):
     (tmp_path / "process").mkdir()
     (tmp_path / "process" / "standard.yaml").write_text("name: [\n", "utf-8")
-    said = one_sentence(minsheng("rules", "check", cwd=tmp_path, MINSHENG_RULEBOOK=str(tmp_path)))
-    assert "process/standard.yaml" in said
+    done = minsheng("rules", "check", cwd=tmp_path, MINSHENG_RULEBOOK=str(tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert "process/standard.yaml:2 is not valid YAML" in done.stdout
+    assert "departments.yaml is missing from the rulebook" in done.stdout
+    listed = json.loads(minsheng("rules", "check", str(tmp_path), "--json", cwd=tmp_path).stdout)
+    assert not listed["sound"]
+    assert ("process/standard.yaml", 2, "") in [(f["file"], f["line"], f["cell"]) for f in listed["faults"]]
+    assert "rulebook cannot be used" not in one_sentence(minsheng("rules", "check", "nowhere", cwd=tmp_path))
 
 
 def test_verify_and_show_read_an_upgraded_ledger(tmp_path):

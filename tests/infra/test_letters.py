@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from infra.access import read_task_token
 from infra.ledger import Letter, Person
 from infra.locale import locales
+from infra.mail import fields
 from infra.mail.letters import FOLDER, PARTS, Composed, compose, names
 from infra.mail.values import recipient, recipient_name, values_for
 from tests.infra.fake_outbox import CITIZEN_MAIL, FUMES, GARBAGE, NUMBER, FakeOutbox, every_letter
@@ -256,3 +258,35 @@ def test_writing_a_letter_is_quick(outbox: FakeOutbox):
     for letter in letters:
         written(outbox, letter)
     assert (time.perf_counter() - began) / len(letters) < 0.05  # 3 ms on an idle core
+
+
+def test_a_letter_that_asks_for_what_nobody_gives_is_told(tmp_path, monkeypatch):
+    letters = shutil.copytree(FOLDER, tmp_path / "templates" / "mail")
+    (letters / "receipt" / "body.txt").write_text("{{ numbr }}\n{{ lead.nmae }}\n", "utf-8")
+    (letters / "closed" / "subject.txt").write_text("{% if number %}", "utf-8")
+    (letters / "reply" / "body.html").unlink()
+    monkeypatch.setattr(fields, "FOLDER", letters)
+    monkeypatch.setattr(fields, "TEMPLATES", tmp_path / "templates")
+    asked = iter([("ladder.csv", 3, "letter", "yelow_card")])
+    told = [str(fault) for fault in fields.letter_faults(asked)]
+    assert [one.split(" ")[0] for one in told] == [
+        "ladder.csv:3",
+        "templates/mail/closed/subject.txt:1",
+        "templates/mail/receipt/body.txt:1",
+        "templates/mail/receipt/body.txt:2",
+        "templates/mail/reply/body.html",
+    ]
+    wanted = (
+        "did you mean yellow_card",
+        "cannot be read",
+        "'numbr'; did you mean number",
+        "'lead.nmae'; did you mean name",
+        "is missing",
+    )
+    assert [words in one for words, one in zip(wanted, told, strict=True)] == [True] * 5
+
+
+def test_the_check_knows_every_field_that_letters_are_given(outbox: FakeOutbox):
+    given = {name for letter in outbox.rows.values() for name in values_of(outbox, letter)}
+    assert given <= set(fields.FIELDS)
+    assert list(fields.letter_faults(iter(()))) == []

@@ -1,0 +1,66 @@
+"""限时反馈: a letter that asks for what nobody gives it would never leave; this looks for such letters beforehand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import TemplateSyntaxError, meta, nodes
+
+from infra.locale import SOURCE, environment
+from infra.mail.letters import FOLDER, PARTS, names
+from infra.settings import TEMPLATES
+from rules.faults import Fault, meant
+
+_OFFICE = ("name", "phone", "mail", "handler", "head")
+FIELDS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys((
+        "number", "subject", "description", "category", "place", "urgency", "urgent", "channel", "received_at", "stage",
+        "to_head", "recipient", "greeted", "partners", "shielded", "answer", "reply", "explanation", "final", "contact",
+        "contestable", "round", "rounds_left", "contributions", "asked", "result", "task_url", "track_url", "letter",
+        "deadlines", "rate_by", "why", "returnable",
+    ), ()),
+    "lead": _OFFICE, "office": _OFFICE,
+    "complainant": ("name", "phone"), "plan": ("what", "owner", "promised_on"),
+    "rating": ("solved", "satisfied", "comment"), "dispute": ("why", "by", "reason", "better"),
+    "own": ("clock", "rung", "due", "holder", "reason", "text", "why"),
+}  # fmt: skip
+"""What ``infra.mail.values`` gives to a letter -> what there is to say of it (none: it is a plain value)."""
+
+
+def letter_faults(asked: Iterator[tuple[str, int, str, str]]) -> Iterator[Fault]:
+    """What is wrong with the letters that a rulebook asks for (file, line, place, letter) and with those there are."""
+    known = names()
+    for file, line, cell, letter in asked:
+        if letter not in known:
+            yield Fault(file, line, cell, f"there is no letter '{letter}' in templates/mail{meant(letter, known)}")
+    missing = (FOLDER / letter / part for letter in known for part in PARTS)
+    for path in sorted({*missing, *(path for path in FOLDER.rglob("*.*") if path.is_file())}):
+        yield from _part(path)
+
+
+def _part(path: Path) -> Iterator[Fault]:
+    file = path.relative_to(TEMPLATES.parent).as_posix()
+    if not path.is_file():
+        yield Fault(file, 0, "", f"is missing; a letter consists of {', '.join(PARTS)}")
+        return
+    text, made = path.read_text("utf-8"), environment(SOURCE)
+    try:
+        made.compile(text)
+        tree = made.parse(text)
+    except TemplateSyntaxError as wrong:
+        yield Fault(file, wrong.lineno, "", f"cannot be read: {wrong.message}")
+        return
+    for name in sorted(meta.find_undeclared_variables(tree) - set(made.globals) - set(FIELDS) - {"parts"}):
+        yield Fault(file, _line(text, name), name, f"no letter knows '{name}'{meant(name, FIELDS)}")
+    for node in tree.find_all(nodes.Getattr):
+        parts = FIELDS.get(node.node.name, ()) if isinstance(node.node, nodes.Name) else ()
+        if parts and node.attr not in parts:
+            named = f"{node.node.name}.{node.attr}"  # type: ignore[attr-defined]  # a Name, as looked up above
+            yield Fault(file, node.lineno, named, f"no letter knows '{named}'{meant(node.attr, parts)}")
+
+
+def _line(text: str, name: str) -> int:
+    lines = text.splitlines()
+    return next((n for n, line in enumerate(lines, 1) if re.search(rf"\b{name}\b", line)), 0)

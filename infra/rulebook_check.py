@@ -1,0 +1,85 @@
+"""限时反馈, 谁主管、谁负责: `minsheng rules check` tells all faults of a rulebook and of its letters at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from typer import echo
+
+from infra.mail.fields import letter_faults
+from infra.mistakes import Mistake
+from infra.rulebook_files import Folder, look_into
+from rules.faults import Fault, RulebookFaults, line_of
+from rules.rulebook import Rulebook, examine
+
+FAULTY = 1
+
+
+def faults_of(files: Mapping[str, str]) -> tuple[Rulebook, list[Fault]]:
+    """The rulebook of these texts as far as it can be read, and all its faults, those of its letters too."""
+    book, faults = examine(files)
+    return book, [*faults, *letter_faults(_letters(book, files))]
+
+
+def check_folder(folder: Path, *, as_json: bool) -> int:
+    """``minsheng rules check``: print every fault; 1 when there are any. Raises :class:`Mistake` for no folder."""
+    try:
+        found = look_into(folder)
+    except RulebookFaults as wrong:
+        raise Mistake(str(wrong)) from None
+    book, faults = faults_of(found.files)
+    told = found.told(faults)
+    if as_json:
+        listed = [asdict(fault) for fault in told]
+        said = {"rulebook": str(folder), "version": book.version, "sound": not told, "faults": listed}
+        echo(json.dumps(said, ensure_ascii=False, indent=1))
+    else:
+        _print(folder, found, book, told)
+    return FAULTY if told else 0
+
+
+def sound_rulebook(folder: Path) -> Rulebook:
+    """The rulebook of a folder. Raises :class:`Mistake` that lists all its faults."""
+    try:
+        found = look_into(folder)
+    except RulebookFaults as wrong:
+        raise Mistake(str(wrong)) from None
+    book, faults = faults_of(found.files)
+    if told := found.told(faults):
+        listed = "\n".join(f"  {fault}" for fault in told)
+        raise Mistake(f"the rulebook {folder} cannot be used:\n{listed}")
+    return book
+
+
+def _print(folder: Path, found: Folder, book: Rulebook, told: list[Fault]) -> None:
+    for fault in told:
+        echo(str(fault))
+    if told:
+        count = "1 fault" if len(told) == 1 else f"{len(told)} faults"
+        echo(f"{count} in {folder}: mend each at its line, and check again")
+    else:
+        echo(f"rulebook {folder} is sound: version {book.version}, {len(found.files)} files")
+
+
+def _letters(book: Rulebook, files: Mapping[str, str]) -> Iterator[tuple[str, int, str, str]]:
+    """File, line, place and name of every letter a rulebook asks for."""
+    for row in book.tables["ladder"].rows if "ladder" in book.tables else ():
+        if letter := row.cells["letter"]:
+            yield "ladder.csv", row.line, "letter", letter
+    for process in book.processes.values():
+        file = next((name for name in files if name.startswith(f"process/{process.name}.")), process.name)
+        for path, letter in _named(process.model_dump(mode="json"), ()):
+            yield file, line_of(files.get(file, ""), path), ".".join(path), letter
+
+
+def _named(data: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text below a key ``letters``, wherever in a process it stands."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if isinstance(value, str) and path and path[-1] == "letters":
+                yield (*path, key), value
+            yield from _named(value, (*path, key))

@@ -1,0 +1,64 @@
+"""The bench measures what it says: figures that add up, and copies of lives that are valid cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from infra.bench import figures, fill
+from infra.bench.measure import Findings, Wishes, summary
+from infra.ledger import Ledger
+from tests import lives
+from tests.conftest import opened
+
+CONTRACT = {
+    "lives_per_s", "lives_per_s_at_1m", "ratio_to_bare_prefect", "ratio_to_stock_worker", "wake_p50_s", "wake_p99_s",
+    "calls_per_life", "state_changes_per_life",
+}  # fmt: skip
+"""What programs read from the line of ``minsheng bench --json``."""
+
+
+def test_what_was_not_measured_is_null_and_never_invented():
+    told = summary(Wishes(stored=1000), Findings(lives=[2.0, 4.0], filled=3.0))
+    assert set(told) >= CONTRACT
+    assert told["lives_per_s"] == 3.0
+    assert {told[name] for name in CONTRACT - {"lives_per_s"}} == {None}
+
+
+def test_ratios_and_costs_follow_from_what_was_counted():
+    cost = figures.Reading(Counter(state_changes=60, events=300), Counter({"POST /api/x": 200}), Counter(portal=900))
+    found = Findings(lives=[3.0], bare=[4.0], stock=0.1, waits=[0.1] * 99 + [2.0], cost=cost, cost_of=10)
+    told = summary(Wishes(), found)
+    assert (told["ratio_to_bare_prefect"], told["ratio_to_stock_worker"]) == (0.75, 30.0)
+    assert (told["state_changes_per_life"], told["calls_per_life"], told["events_per_life"]) == (6, 20, 30)
+    assert (told["wake_p50_s"], told["wake_p99_s"]) == (0.1, 2.0)
+    assert told["processor_ms_per_life"] == {"portal": 90.0}
+
+
+def test_memory_growth_is_told_per_thousand_wakes():
+    told = summary(Wishes(), Findings(lives=[1.0], memory=[(1000, 200.0), (3000, 201.0)]))
+    assert (told["worker_mb"], told["worker_growth_mb_per_1000_wakes"]) == (201.0, 0.5)
+
+
+async def test_a_wake_is_timed_from_the_signal_to_the_next_step(ledger: Ledger):
+    at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    case = await lives.received(ledger, at)
+    case = await lives.settled(ledger, case.number, at + timedelta(seconds=2))
+    case = (await lives.act(ledger, case, "claim", "lead-1", at=at + timedelta(seconds=3))).case
+    case = (await lives.act(ledger, case, "fix", "lead-1", at=at + timedelta(seconds=10), reply="好")).case
+    await lives.settled(ledger, case.number, at + timedelta(seconds=15))
+    assert await figures.wake_seconds(ledger, at) == [2.0, 5.0]
+
+
+async def test_copied_lives_are_valid_cases(postgres_url: str, book_files: dict[str, str]):
+    async with opened(postgres_url, book_files) as ledger:
+        patterns = [await fill.life(ledger, lives.NOW, nth) for nth in range(2)]
+        async with fill.copier(ledger, patterns) as copier:
+            await copier.copy(0, 10)
+        assert await ledger.verify() == []
+        connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+        assert await connection.fetchval("SELECT count(*) FROM cases WHERE result = 'fixed'") == 12
+        assert await connection.fetchval("SELECT count(*) FROM letters WHERE status <> 'sent'") == 0
+        await connection.close()
