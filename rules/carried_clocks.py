@@ -91,7 +91,7 @@ class Carrying:
         if (due, following, duty["id"]) != (clock.due_at, clock.next_at, clock.assignment):
             self.carried.stopped.append(clock.id)
             times = _Times(clock.started_at, due, following, was=clock.due_at)
-            self._start(clock.name, duty, times, rung=clock.rung, on_due=spec.on_due, stage=clock.stage)
+            self._start(clock.name, duty, times, rung=clock.rung, on_due=spec.on_due)
 
     def _due(self, clock: Clock, span: Span) -> datetime:
         told = self._span(self.old, clock)
@@ -134,7 +134,7 @@ class Carrying:
         rungs = rung_times(self.new, name, self.case.urgency, since=self.at, due=due)
         at = due if spec.on_due else rungs[0].at if rungs else None
         for duty in self._duties(name, spec, parties):
-            self._start(name, duty, _Times(self.at, due, at), on_due=spec.on_due, stage=self.case.stage)
+            self._start(name, duty, _Times(self.at, due, at), on_due=spec.on_due)
 
     def _duties(self, name: str, spec: ClockSpec, parties: HandOver) -> Iterator[Mapping[str, Any]]:
         """Whom a new clock is for: everybody in the role that holds it, once more only what was not done."""

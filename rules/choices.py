@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rules.case import Urgency
 from rules.check_cells import VERDICTS, VOCABULARY
 from rules.check_ladder import RECIPIENTS
-from rules.routing import BY_PLACE
+from rules.departments import BY_PLACE
 from rules.rulebook import Rulebook
 from rules.tables import OUTPUT
 

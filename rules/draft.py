@@ -103,7 +103,7 @@ class Draft:
             "row": span.row,
         }
         spec = {"id": f"{name}-{count}", "name": name, "holder": holder, **timed, **more}
-        return [{k: v for k, v in spec.items() if v}]
+        return [{k: v for k, v in spec.items() if v and not (k == "stage" and "assignment" in more)}]
 
     def letter(self, name: str, to: str, *, assignment: str = "", **values: Any) -> dict[str, Any]:
         """A letter to write: ``to`` is ``citizen``, a department code, or ``code:head``."""
