@@ -85,7 +85,8 @@ class Paths:
         s = steps.c
 
         def other(move: Any, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-            return move(column).over(partition_by=s.number, order_by=s.seq)
+            moved: sa.ColumnElement[Any] = move(column).over(partition_by=s.number, order_by=s.seq)
+            return moved
 
         lag, lead = sa.func.lag, sa.func.lead
         seconds = self._seconds(other(lag, s.at), s.at)
