@@ -48,6 +48,16 @@ class Carried:
         return [change.start for change in self.changes]
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When a clock began, runs out, and wants attention next; ``was``: when it would have run out."""
+
+    since: datetime
+    due: datetime
+    next: datetime | None
+    was: datetime | None = None
+
+
 class Carrying:
     """One case between two rulebooks at one moment; ``stage`` is where it stood under the old one."""
 
@@ -78,16 +88,10 @@ class Carrying:
             return
         due = self._due(clock, span)
         following = due if spec.on_due else self._next(clock, due)
-        same = (due, following, duty["id"]) == (clock.due_at, clock.next_at, clock.assignment)
-        if not same:
+        if (due, following, duty["id"]) != (clock.due_at, clock.next_at, clock.assignment):
             self.carried.stopped.append(clock.id)
-            more = {
-                "since": clock.started_at.isoformat(),
-                "rung": clock.rung,
-                "on_due": spec.on_due,
-                "stage": clock.stage,
-            }
-            self._start(clock.name, duty, due, following, was=clock.due_at, **more)
+            times = _Times(clock.started_at, due, following, was=clock.due_at)
+            self._start(clock.name, duty, times, rung=clock.rung, on_due=spec.on_due)
 
     def _due(self, clock: Clock, span: Span) -> datetime:
         told = self._span(self.old, clock)
@@ -130,7 +134,7 @@ class Carrying:
         rungs = rung_times(self.new, name, self.case.urgency, since=self.at, due=due)
         at = due if spec.on_due else rungs[0].at if rungs else None
         for duty in self._duties(name, spec, parties):
-            self._start(name, duty, due, at, was=None, on_due=spec.on_due, stage=self.case.stage)
+            self._start(name, duty, _Times(self.at, due, at), on_due=spec.on_due)
 
     def _duties(self, name: str, spec: ClockSpec, parties: HandOver) -> Iterator[Mapping[str, Any]]:
         """Whom a new clock is for: everybody in the role that holds it, once more only what was not done."""
@@ -143,24 +147,16 @@ class Carrying:
             if duty and own.role != Role.CITIZEN and not (done and getattr(own, done)):
                 yield duty
 
-    def _start(
-        self,
-        name: str,
-        duty: Mapping[str, Any],
-        due: datetime,
-        at: datetime | None,
-        *,
-        was: datetime | None,
-        **more: Any,
-    ) -> None:
-        nth = (
-            sum(c.name == name for c in self.case.clocks)
-            + sum(c.start["name"] == name for c in self.carried.changes)
-            + 1
-        )
-        timed = {"due": due.isoformat(), "next": at and at.isoformat(), "assignment": duty["id"]}
-        spec = {"id": f"{name}-{nth}", "name": name, "holder": duty["party"], **timed, **more}
-        self.carried.changes.append(Change(was, {k: v for k, v in spec.items() if v}))
+    def _start(self, name: str, duty: Mapping[str, Any], times: _Times, **more: Any) -> None:
+        """A clock like those of every other entry, with the row that says how long it runs."""
+        before = [c.name for c in self.case.clocks] + [c.start["name"] for c in self.carried.changes]
+        row = self.new.deadline(self.case.process, name, self.case.urgency, at=times.since).row
+        spec = {
+            "id": f"{name}-{before.count(name) + 1}", "name": name, "holder": duty["party"], "row": row,
+            "due": times.due.isoformat(), "next": times.next and times.next.isoformat(),
+            "since": times.since.isoformat(), "assignment": duty["id"], **more,
+        }  # fmt: skip
+        self.carried.changes.append(Change(times.was, {k: v for k, v in spec.items() if v}))
 
 
 def concerned(changes: Sequence[Change], *, later: bool) -> set[str]:

@@ -128,7 +128,8 @@ def may_extend(draft: Draft) -> None:
 def extend(draft: Draft, data: Data) -> None:
     """More time, with a reason, told to the citizen; the clock of the whole case goes on unchanged."""
     case, book = draft.case, draft.rulebook
-    longest = book.deadline(case.process, "extension", case.urgency, at=draft.now).value
+    decided = book.deadline(case.process, "extension", case.urgency, at=draft.now)
+    longest = decided.value
     if longest is None or data["days"] > longest.amount:
         raise Refusal("extension_too_long", days=int(longest.amount) if longest else 0)
     clock = _extendable(draft)[0]
@@ -142,6 +143,7 @@ def extend(draft: Draft, data: Data) -> None:
         days=data["days"],
         reason=data["reason"],
         letters=[draft.to_citizen("extension_notice", due=due.isoformat(), reason=data["reason"])],
+        rows={"deadlines": decided.row},
     )
 
 

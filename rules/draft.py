@@ -89,16 +89,21 @@ class Draft:
         """
         case, book = self.case, self.rulebook
         urgency, start = urgency or case.urgency, since or self.now
-        span = book.deadline(case.process, name, urgency, at=start).value
-        if span is None:
+        span = book.deadline(case.process, name, urgency, at=start)
+        if span.value is None:
             return []
-        due = book.calendar.add(start, span)
+        due = book.calendar.add(start, span.value)
         rung = next_rung(book, name, urgency, since=start, due=due)
         at = due if more.get("on_due") else rung.at if rung else None
         count = sum(c.name == name for c in case.clocks) + nth
-        timed = {"due": due.isoformat(), "next": at and at.isoformat(), "since": since and since.isoformat()}
+        timed = {
+            "due": due.isoformat(),
+            "next": at and at.isoformat(),
+            "since": since and since.isoformat(),
+            "row": span.row,
+        }
         spec = {"id": f"{name}-{count}", "name": name, "holder": holder, **timed, **more}
-        return [{k: v for k, v in spec.items() if v}]
+        return [{k: v for k, v in spec.items() if v and not (k == "stage" and "assignment" in more)}]
 
     def letter(self, name: str, to: str, *, assignment: str = "", **values: Any) -> dict[str, Any]:
         """A letter to write: ``to`` is ``citizen``, a department code, or ``code:head``."""

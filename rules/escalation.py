@@ -40,6 +40,7 @@ def _reach(draft: Draft, clock: Clock) -> None:
         next=following.at.isoformat() if following else None,
         told=[_name(draft, to, holder) for to in rung.rung.to] if rung else None,
         letters=_letters(draft, clock, rung, holder) if rung else None,
+        rows={"ladder": rung.rung.row} if rung and rung.rung.row else None,
     )
 
 

@@ -65,7 +65,7 @@ def _consequences(case: Case, entry: Entry) -> dict[str, Any]:
     if "start" in d or "stop" in d:
         stops = set(d.get("stop", ()))
         left = [replace(c, stopped_at=entry.at) if c.id in stops and c.runs else c for c in case.clocks]
-        changes["clocks"] = (*left, *(_started(s, entry) for s in d.get("start", ())))
+        changes["clocks"] = (*left, *(_started(s, case, entry) for s in d.get("start", ())))
     return changes
 
 
@@ -86,7 +86,9 @@ def _ended(assignment: Assignment, at: datetime, how: str) -> Assignment:
     return replace(assignment, ended_at=at, how=how)
 
 
-def _started(started: Mapping[str, Any], entry: Entry) -> Clock:
+def _started(started: Mapping[str, Any], case: Case, entry: Entry) -> Clock:
+    """A clock of an assignment belongs to the stage of its entry, unless it says another one."""
+    stage = entry.data.get("stage", case.stage) if "assignment" in started else ""
     return Clock(
         id=started["id"],
         name=started["name"],
@@ -95,7 +97,7 @@ def _started(started: Mapping[str, Any], entry: Entry) -> Clock:
         due_at=datetime.fromisoformat(started["due"]),
         next_at=moment_of(started.get("next")),
         assignment=started.get("assignment"),
-        stage=started.get("stage", ""),
+        stage=started.get("stage", stage),
         rung=started.get("rung", ""),
         on_due=started.get("on_due", ""),
     )

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra import rulebook_check
 from infra.ledger import Ledger, schema
 from infra.ledger import history as past
 from infra.ledger.history import (
@@ -31,8 +32,8 @@ from infra.ledger.history import (
 )
 from infra.ledger.rulebooks import in_force, keep_texts
 from infra.workbench.refusals import VersionRefusal
-from rules.faults import Fault, RulebookFaults
-from rules.rulebook import build, version_of
+from rules.faults import Fault
+from rules.rulebook import version_of
 
 __all__ = ["Step", "Version", "VersionRefusal"]
 
@@ -229,13 +230,5 @@ def name_of(by: str) -> str:
 
 
 async def faults_of(files: Mapping[str, str]) -> list[Fault]:
-    """Every fault of a rulebook; it takes half a second, for which the event loop does not wait."""
-    return await asyncio.to_thread(_faults, files)
-
-
-def _faults(files: Mapping[str, str]) -> list[Fault]:
-    try:
-        build(files)
-    except RulebookFaults as wrong:
-        return wrong.faults
-    return []
+    """Every fault of a rulebook and of its letters; it takes half a second, for which the event loop does not wait."""
+    return (await asyncio.to_thread(rulebook_check.faults_of, files))[1]
