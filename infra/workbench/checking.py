@@ -1,11 +1,12 @@
-"""A fault is seen where it was made, at once: drafts are checked as a whole, and what was checked is remembered."""
+"""立查立纠: a fault is seen where it was made; drafts are checked as a whole, and what was checked is remembered."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from infra.workbench.versions import faults_of
+from infra.rulebook_check import faults_of
 from rules.faults import Fault
 from rules.rulebook import version_of
 
@@ -22,7 +23,7 @@ class Checker:
     async def faults(self, files: Mapping[str, str]) -> list[Fault]:
         version = version_of(files)
         if version not in self._known:
-            self._known[version] = await faults_of(files)
+            _, self._known[version] = await asyncio.to_thread(faults_of, files)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         self._known.move_to_end(version)
