@@ -15,6 +15,7 @@ TASK_LINK_LIFE = timedelta(days=90)
 """Wall time; a link is spent when its assignment ends, expiry only bounds what a lost mail can do."""
 SIGN_IN_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(hours=12)
+DESK, PROCESS_OWNER, APPROVER = ROLES = ("desk", "process_owner", "approver")
 
 
 class LinkFault(Exception):
@@ -23,6 +24,14 @@ class LinkFault(Exception):
 
 class LinkExpired(LinkFault):
     """The link is ours, but its time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is signed in, and as what. ``process_owner`` changes the rules, ``approver`` is the second person."""
+
+    who: str
+    role: str = DESK
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +72,23 @@ def tracking_url(number: str) -> str:
     return f"{settings().portal_url}/track/{number}?key={tracking_key(number)}"
 
 
-def sign_in_token(who: str, nonce: str) -> str:
+def sign_in_token(who: str, nonce: str, role: str = DESK) -> str:
     """One-time sign-in link payload; ``nonce`` is spent in the ledger when it is used."""
-    return _signer("sign-in").dumps([who, nonce])
+    return _signer("sign-in").dumps([who, nonce, role])
 
 
-def read_sign_in_token(token: str) -> tuple[str, str]:
-    who, nonce = _read("sign-in", token, SIGN_IN_LIFE)
-    return who, nonce
+def read_sign_in_token(token: str) -> tuple[Session, str]:
+    """Who would be signed in, and the nonce to spend."""
+    who, nonce, *role = _read("sign-in", token, SIGN_IN_LIFE)
+    return Session(who, *role), nonce
 
 
-def session_token(who: str) -> str:
-    return _signer("session").dumps([who])
+def session_token(session: Session) -> str:
+    return _signer("session").dumps([session.who, session.role])
 
 
-def read_session_token(token: str) -> str:
-    return _read("session", token, SESSION_LIFE)[0]
+def read_session_token(token: str) -> Session:
+    return Session(*_read("session", token, SESSION_LIFE))
 
 
 def _read(purpose: str, token: str, life: timedelta) -> list[str]:

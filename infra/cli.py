@@ -98,11 +98,15 @@ def upgrade() -> None:
 
 
 @app.command()
-def login(who: Annotated[str, typer.Argument(help="Who signs in.")] = "desk", data: Data = None) -> None:
+def login(
+    who: Annotated[str, typer.Argument(help="Who signs in.")] = "desk",
+    role: Annotated[str, typer.Option(help="desk, process_owner or approver.")] = "desk",
+    data: Data = None,
+) -> None:
     """Print a link that signs in once, within ten minutes."""
-    from infra.up.addresses import portal_url, sign_in_url
+    from infra.up.addresses import print_sign_in
 
-    typer.echo(sign_in_url(portal_url(), who))
+    print_sign_in(who, role)
 
 
 @app.command()

@@ -47,7 +47,7 @@ def print_explanation(file: Path, *, at: str | None, folder: Path, as_json: bool
 
 def explanation_text(book: Rulebook, told: Explanation, locale: str) -> str:
     """The explanation as a person reads it."""
-    words = _Words(book, told.process.value or "", locale)
+    words = Words(book, told.process.value or "", locale)
     stages = [(stage, [*several]) for stage, several in groupby(told.deadlines, attrgetter("stage"))]
     return environment(locale).get_template(TEMPLATE).render(told=told, stages=stages, words=words).strip()
 
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
     return {name: _plain(getattr(value, name)) for name in names} if names else value
 
 
-class _Words:
+class Words:
     """Codes of one rulebook and process in words of one locale."""
 
     def __init__(self, book: Rulebook, process: str, locale: str) -> None:

@@ -13,6 +13,7 @@ from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
+from infra.ledger.paths import Paths
 from infra.ledger.recording import (
     KeyReused,
     LeaseHeld,
@@ -54,7 +55,8 @@ class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
     ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
-    runs, ``search`` answers questions about many cases. Only ``submit``, ``record`` and ``add`` write entries.
+    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``record`` and ``add`` write
+    entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -65,6 +67,7 @@ class Ledger:
         self.outbox = Outbox(self.db)
         self.leases = Leases(self.db)
         self.search = Search(self.db)
+        self.paths = Paths(self.db)
         self.verifier = Verifier(self.db)
         recorder = Recorder(self.db, self.shelf)
         self.submit = recorder.submit

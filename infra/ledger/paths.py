@@ -17,14 +17,17 @@ import sqlalchemy as sa
 from infra.ledger import schema
 from infra.ledger.database import Database
 from infra.ledger.recording import NUMBER_PREFIX
+from infra.moment import wall
 from rules.case import CLOSED
 from rules.fields import CITY_ZONE
 from rules.picture import Live, StageFigures
 
-SAMPLE = 20_000
+SAMPLE = 10_000
 """Cases that are looked at; the newest of the period."""
 VARIANTS = 12
 """Ways that are listed; the most frequent ones."""
+KEPT = timedelta(seconds=20)
+"""Wall time for which an answer is given again."""
 _STEP = ">"
 
 
@@ -55,6 +58,15 @@ class Paths:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._kept: dict[tuple[str, int], tuple[datetime, Traffic]] = {}
+
+    async def recent(self, process: str, *, days: int, now: datetime) -> Traffic:
+        """The same as :meth:`traffic`, at most ``KEPT`` old: many may look at the page at once."""
+        asked = wall()
+        self._kept = {key: kept for key, kept in self._kept.items() if asked - kept[0] < KEPT}
+        if (process, days) not in self._kept:
+            self._kept[process, days] = asked, await self.traffic(process, days=days, now=now)
+        return self._kept[process, days][1]
 
     async def traffic(self, process: str, *, days: int, now: datetime, sample: int = SAMPLE) -> Traffic:
         """Cases of ``process`` received in the last ``days`` (city days, today included); ``now`` is case time."""
@@ -74,11 +86,10 @@ class Paths:
         ends = self._ends(steps)
         return sa.union_all(_count(process, since, sample), _moves(ends), _stays(ends), _paths(steps))
 
-    def _seconds(self, begin: sa.ColumnElement[Any], end: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        if self._db.is_sqlite:
-            length: sa.ColumnElement[Any] = sa.func.julianday(end) - sa.func.julianday(begin)
-            return length * 86400.0
-        return sa.cast(sa.extract("epoch", end - begin), sa.Float)
+    def _seconds(self, begin: sa.ColumnElement[Any], end: sa.ColumnElement[Any]) -> Any:
+        days: Any = sa.func.julianday(end) - sa.func.julianday(begin)
+        length: Any = days * 86400.0 if self._db.is_sqlite else sa.extract("epoch", end - begin)
+        return sa.type_coerce(length, sa.Float())
 
     def _ends(self, steps: sa.CTE) -> sa.CTE:
         """One row for each finished stay: its stage, how it ended, where that led, and its seconds."""

@@ -19,7 +19,12 @@ from infra.moment import now
 from infra.portal import api, citizen, desk, task
 from infra.portal.links import NoSuchLink, SpentLink
 from infra.portal.pages import locale_of, page
+from infra.portal.roles import HOMES, Foreign, NotAllowed, NotSignedIn
 from infra.portal.services import Services
+from infra.portal.workbench import ROUTERS
+from infra.portal.workbench.shared import refused
+from infra.workbench.page_words import ROLES, SENTENCES
+from infra.workbench.refusals import VersionRefusal
 
 log = logging.getLogger("minsheng.portal")
 
@@ -53,8 +58,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for part in (api, citizen, task, desk):
-        app.include_router(part.router)
+    for router in (api.router, citizen.router, task.router, desk.router, *ROUTERS):
+        app.include_router(router)
     _add_errors(app)
     _add_signs_of_life(app, services)
     app.middleware("http")(_guard)
@@ -93,9 +98,23 @@ def _add_errors(app: FastAPI) -> None:
     async def unknown(request: Request, _fault: NoSuchLink) -> Response:
         return _trouble(request, 404, say(locale_of(request), "We do not know this address."))
 
-    @app.exception_handler(desk.NotSignedIn)
-    async def stranger(request: Request, _fault: desk.NotSignedIn) -> HTMLResponse:
+    @app.exception_handler(NotSignedIn)
+    async def stranger(request: Request, _fault: NotSignedIn) -> HTMLResponse:
         return page(request, "login", status=401, who="", token="")
+
+    @app.exception_handler(NotAllowed)
+    async def another_role(request: Request, fault: NotAllowed) -> HTMLResponse:
+        needed = [say(locale_of(request), ROLES[role]) for role in fault.needed]
+        home = HOMES.get(fault.session.role, "/")
+        return page(request, "other_role", status=403, session=fault.session, needed=needed, home=home)
+
+    @app.exception_handler(VersionRefusal)
+    async def refusal(request: Request, fault: VersionRefusal) -> HTMLResponse:
+        return refused(request, fault)
+
+    @app.exception_handler(Foreign)
+    async def foreign(request: Request, _fault: Foreign) -> Response:
+        return _trouble(request, 403, say(locale_of(request), SENTENCES["foreign"]))
 
     @app.exception_handler(StarletteHTTPException)
     async def plain(request: Request, fault: HTTPException) -> Response:

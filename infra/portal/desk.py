@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from infra import access
+from infra.access import Session
 from infra.ledger import CaseFilter, UnknownCase
 from infra.locale import label, say
 from infra.moment import now
 from infra.portal import views
 from infra.portal.links import NoSuchLink
 from infra.portal.pages import locale_of, page, services
+from infra.portal.roles import COOKIE, HOMES, AtDesk
 from infra.portal.services import Services
 from infra.wording import category_name, district_name, letter_name, party_name, stage_name, term
 from rules.case import Role
@@ -21,48 +23,33 @@ from rules.rulebook import Rulebook
 
 router = APIRouter(include_in_schema=False)
 Provided = Depends(services)
-COOKIE = "minsheng_session"
 PER_PAGE = 50
-
-
-class NotSignedIn(Exception):
-    """The page is for the desk; a one-time link from ``minsheng login`` opens it."""
-
-
-def signed_in(request: Request) -> str:
-    """Who is signed in (a dependency). Raises :class:`NotSignedIn`."""
-    try:
-        return access.read_session_token(request.cookies.get(COOKIE, ""))
-    except access.LinkFault as fault:
-        raise NotSignedIn from fault
-
-
-SignedIn = Depends(signed_in)
 
 
 @router.get("/login/{token}", response_class=HTMLResponse)
 async def offer_sign_in(token: str, request: Request) -> Response:
     """A page with a button: mail scanners may open the link without spending it."""
     try:
-        who, _ = access.read_sign_in_token(token)
+        session, _ = access.read_sign_in_token(token)
     except access.LinkFault:
         return page(request, "login", status=410, who="", token="")
-    return page(request, "login", who=who, token=token)
+    return page(request, "login", who=session.who, token=token)
 
 
 @router.post("/login/{token}", response_class=HTMLResponse)
 async def sign_in(token: str, request: Request, provided: Services = Provided) -> Response:
     """Spend the link and open a session of twelve hours."""
     try:
-        who, nonce = access.read_sign_in_token(token)
+        session, nonce = access.read_sign_in_token(token)
     except access.LinkFault:
         return page(request, "login", status=410, who="", token="")
     if not await provided.ledger.spend(nonce):
         return page(request, "login", status=410, who="", token="")
-    answer = RedirectResponse("/desk", 303)
+    answer = RedirectResponse(HOMES.get(session.role, "/desk"), 303)
     secure = provided.settings.portal_url.startswith("https")
     life = int(access.SESSION_LIFE.total_seconds())
-    answer.set_cookie(COOKIE, access.session_token(who), max_age=life, httponly=True, samesite="strict", secure=secure)
+    opened = access.session_token(session)
+    answer.set_cookie(COOKIE, opened, max_age=life, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
@@ -74,7 +61,7 @@ async def sign_out() -> Response:
 
 
 @router.get("/desk", response_class=HTMLResponse)
-async def cases(request: Request, provided: Services = Provided, who: str = SignedIn) -> HTMLResponse:
+async def cases(request: Request, provided: Services = Provided, who: Session = AtDesk) -> HTMLResponse:
     """The list, filtered by the query: stage, district, category, department, urgency, number, late, closed."""
     book, locale, moment, asked = await provided.ledger.active(), locale_of(request), now(), request.query_params
     names = ("stage", "district", "category", "department", "urgency", "number")
@@ -98,13 +85,13 @@ async def cases(request: Request, provided: Services = Provided, who: str = Sign
     rest = {k: v for k, v in asked.items() if k != "after" and v}
     after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
     return page(
-        request, "desk", who=who, rows=rows, chosen=dict(asked), choices=_choices(book, locale), rest=rest, after=after,
-        counts=await provided.ledger.counts(moment),
+        request, "desk", who=who.who, rows=rows, chosen=dict(asked), choices=_choices(book, locale), rest=rest,
+        after=after, counts=await provided.ledger.counts(moment),
     )  # fmt: skip
 
 
 @router.get("/desk/cases/{number}", response_class=HTMLResponse)
-async def one(number: str, request: Request, provided: Services = Provided, who: str = SignedIn) -> HTMLResponse:
+async def one(number: str, request: Request, provided: Services = Provided, who: Session = AtDesk) -> HTMLResponse:
     """Everything about one case: facts, clocks, duties, what happened and why, and every letter."""
     locale, ledger = locale_of(request), provided.ledger
     try:
@@ -136,7 +123,7 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
         for x in await ledger.letters(number)
     ]
     return page(
-        request, "case", who=who, case=views.facts(case, complaint, book, locale), rulebook=case.rulebook,
+        request, "case", who=who.who, case=views.facts(case, complaint, book, locale), rulebook=case.rulebook,
         clocks=views.clocks(case, book, now(), locale), duties=duties, letters=letters,
         timeline=views.timeline(case, entries, book, locale, public=False), run_url=_run_url(provided, run.run_id),
         act_url=access.task_url(access.TaskLink(number, own.id, own.party)) if own else "",

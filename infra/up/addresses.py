@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
-from infra.access import sign_in_token
+from typer import echo
+
+from infra.access import DESK, ROLES, sign_in_token
 from infra.chance import token
+from infra.mistakes import Mistake
 from infra.settings import settings
 
 
@@ -24,6 +27,13 @@ def portal_url() -> str:
     return known.portal_url if "portal_url" in known.model_fields_set else running().get("portal", known.portal_url)
 
 
-def sign_in_url(portal: str, who: str = "desk") -> str:
+def sign_in_url(portal: str, who: str = "desk", role: str = DESK) -> str:
     """A link that signs in once."""
-    return f"{portal}/login/{sign_in_token(who, token())}"
+    return f"{portal}/login/{sign_in_token(who, token(), role)}"
+
+
+def print_sign_in(who: str, role: str) -> None:
+    """``minsheng login``. Raises :class:`Mistake`."""
+    if role not in ROLES:
+        raise Mistake(f"there is no role '{role}'; write one of: {', '.join(ROLES)}")
+    echo(sign_in_url(portal_url(), who, role))

@@ -1,0 +1,7 @@
+"""机关流程再造: the process owner's pages: see a process, change the rules in a draft, try them, have them approved."""
+
+from __future__ import annotations
+
+from infra.portal.workbench import drafts, files, home, processes, trying, versions
+
+ROUTERS = (home.router, processes.router, drafts.router, files.router, trying.router, versions.router)
