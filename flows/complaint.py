@@ -24,6 +24,7 @@ from tasks.escalation import escalation
 from tasks.explanation import explanation
 from tasks.feedback import close, feedback
 from tasks.first_contact import first_contact
+from tasks.review import review
 from tasks.showing import show
 from tasks.signals import Overtaken, Work, look_again, put_down, take_up
 
@@ -60,7 +61,7 @@ async def one_step(work: Work) -> None:
 
 
 async def enter_next_stage(work: Work) -> None:
-    """The five paragraphs of the policy; which one comes next, the process file says."""
+    """The paragraphs of the policy; which one comes next, the process file says."""
     number, attempt = work.number, work.attempt
     match work.next_kind:
         case StageKind.FIRST_CONTACT:
@@ -75,6 +76,9 @@ async def enter_next_stage(work: Work) -> None:
         case StageKind.EXPLANATION:
             # 列入工作规划并开诚布公地向群众解释: not now, or not at all, but never without a reason.
             await explanation(number, attempt)
+        case StageKind.REVIEW:
+            # 复查、复核: somebody who did not decide looks at it again, and says why it stands or does not.
+            await review(number, attempt)
         case StageKind.FEEDBACK:
             # 及时采纳、认真解决、限时反馈: the answer, and two questions: is it solved, are you satisfied?
             await feedback(number, attempt)

@@ -81,3 +81,15 @@ def draw(
     from infra.workbench.drawing import draw_processes
 
     draw_processes(_folder(folder), process, form=form, out=out, lang=lang)
+
+
+@rulebook.command("schema")
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Renew the shipped file instead of printing.")] = False,
+) -> None:
+    """Print the JSON Schema of a process file, for editors."""
+    from infra.process_schema import FILE, schema_text
+
+    if write:
+        FILE.write_text(schema_text(), "utf-8")
+    typer.echo(str(FILE) if write else schema_text(), nl=write)

@@ -1,6 +1,7 @@
 """Each process becomes one Prefect deployment; deployments are only upserted, never deleted or renamed (P37).
 
-``prefect.yaml`` is the one description of them; a process file without an entry there gets one like ``standard``.
+``prefect.yaml`` is the one description of them; a process that has no entry there, because a city wrote one more file,
+gets one like ``standard`` with its own name and label.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import yaml
 
 from infra.mistakes import Mistake
 from infra.prefect_api import PrefectApi, PrefectAway
+from infra.rulebook_files import read_folder
 from infra.settings import ROOT, prefect_auth, settings
+from rules.process import Process, read_process
+from rules.rulebook import STANDARD
 
 POOL = "complaints"
 POOL_TYPE = "warm"
@@ -89,12 +93,20 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
 
 
 def described() -> list[dict[str, Any]]:
-    """The deployments of ``prefect.yaml``, and one more for each process file that has none there."""
+    """The deployments of ``prefect.yaml``, and one more for each process of the rulebook that has none there.
+
+    Raises :class:`RulebookFaults`.
+    """
     listed: list[dict[str, Any]] = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
     names = {one["name"] for one in listed}
-    pattern = next(one for one in listed if one["name"] == "standard")
-    files = sorted((settings().rulebook_dir / "process").glob("*.yaml"))
-    return listed + [{**pattern, "name": path.stem} for path in files if path.stem not in names]
+    pattern = next(one for one in listed if one["name"] == STANDARD)
+    texts = read_folder(settings().rulebook_dir)
+    own = [read_process(text, file) for file, text in texts.items() if file.startswith("process/")]
+    return listed + [{**pattern, "name": p.name, "description": _described(p)} for p in own if p.name not in names]
+
+
+def _described(process: Process) -> str:
+    return f"{process.label['zh']} — {process.label['en']}."
 
 
 async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> str:

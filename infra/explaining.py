@@ -96,7 +96,7 @@ class Words:
         return ", ".join(f"{self.party(one.party)} {one.person}" for one in told)
 
     def clock(self, name: str) -> str:
-        return clock_name(self._locale, name)
+        return clock_name(self._locale, name, self._book.process(self._process))
 
     def term(self, code: str | None) -> str:
         return term(self._locale, code)

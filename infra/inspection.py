@@ -19,7 +19,7 @@ from infra.moment import now
 from infra.rulebook_files import read_folder
 from infra.settings import settings
 from infra.workbench.deployed import take_folder
-from rules.case import Case, Complaint, Entry
+from rules.case import Case, Clock, Complaint, Entry
 from rules.faults import RulebookFaults
 
 CITY = ZoneInfo("Asia/Shanghai")
@@ -105,7 +105,7 @@ def _print_case(case: Case, complaint: Complaint, entries: list[Entry]) -> None:
         ("number", case.number), ("subject", complaint.subject), ("stage", case.stage or "received"),
         ("result", case.result or case.outcome), ("category", case.category), ("district", case.district),
         ("urgency", case.urgency), ("lead", case.lead), ("partners", ", ".join(case.partners)),
-        *((f"clock {c.name}", f"due {_local(c.due_at)} {c.rung}") for c in case.clocks if c.runs),
+        *((f"clock {c.name}", _clock(c)) for c in case.clocks if c.is_open),
     ]  # fmt: skip
     for name, value in rows:
         if value:
@@ -115,6 +115,12 @@ def _print_case(case: Case, complaint: Complaint, entries: list[Entry]) -> None:
         told = {k: v for k, v in entry.data.items() if k not in QUIET and v not in (None, "", [], {})}
         said = json.dumps(told, ensure_ascii=False) if told else ""
         echo(f"{_local(entry.at)}  {entry.actor:20} {entry.kind}  {said}".rstrip())
+
+
+def _clock(clock: Clock) -> str:
+    if clock.paused_at:
+        return f"stands still since {_local(clock.paused_at)}"
+    return f"due {_local(clock.due_at)} {clock.rung}"
 
 
 def _local(at: datetime) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
-from infra.locale import label, moment_text, say
+from infra.locale import label, language, moment_text, say
 from rules.case import CITIZEN, Entry
+from rules.process import Process
 from rules.refusals import FIELD_SENTENCES, Refusal
 from rules.rulebook import Rulebook
+
+_NUMBER = re.compile(r"-\d+$")
+"""What an id has behind the name."""
 
 TERMS = {
     "closed": "Closed", "silent": "No answer",
     "urgent": "Urgent", "normal": "Normal", "complex": "Complex",
     "lead": "Lead", "partner": "Partner", "desk": "City desk", "citizen": "Citizen",
+    "reviewer": "Reviewer", "upheld": "Upheld", "overturned": "Overturned",
     "fixed": "Fixed", "planned": "Planned and explained", "refused": "Refused and explained",
     "answered": "Answered at once", "withdrawn": "Withdrawn",
     "answer": "Answer at once", "dispatch": "Dispatch", "rule": "Binding ruling", "claim": "Claim",
@@ -20,7 +26,9 @@ TERMS = {
     "contribute": "Contribute", "close_coordination": "Joint reply", "cannot_fix_now": "Cannot be fixed now",
     "refuse": "Unreasonable demand", "extend": "Ask for more time", "explain": "Send the explanation",
     "contest": "Contest the explanation", "rate": "Rate the result", "withdraw": "Withdraw the complaint",
-    "add_information": "Add information",
+    "add_information": "Add information", "appeal": "Ask for a review", "uphold": "It stands",
+    "overturn": "It does not stand", "conclude": "Conclude the review", "pause": "Let the clocks stand still",
+    "resume": "Let the clocks run again",
     "whole_case": "Whole case", "ruling": "Ruling", "coordination": "Coordination", "contribution": "Contribution",
     "explanation": "Explanation", "rating": "Citizen's answer",
     "yellow_card": "Yellow card", "red_card": "Red card", "supervision": "Supervision",
@@ -28,7 +36,7 @@ TERMS = {
     "yes": "Yes", "partly": "Partly", "no": "No",
     "queued": "Waiting", "sent": "Sent", "given_up": "Given up",
     "complaint": "Complaint", "consultation": "Question", "help": "Request for help", "report": "Report",
-    "suggestion": "Suggestion", "praise": "Praise",
+    "suggestion": "Suggestion", "praise": "Praise", "petition": "Petition",
     "stage_ended": "The stage ended", "moved": "Handed over to the successor", "case_closed": "The case was closed",
 }  # fmt: skip
 """Code -> English label."""
@@ -37,8 +45,9 @@ CLOCKS = {
     "whole_case": "Whole case", "dispatch": "Dispatch", "ruling": "Binding ruling", "claim": "Claim",
     "contact": "Contact with the citizen", "fix": "Handling", "coordination": "Joint handling",
     "contribution": "Partner's contribution", "explanation": "Explanation", "rating": "Citizen's answer",
+    "review": "Review", "pause": "End of the standstill",
 }  # fmt: skip
-"""Clock -> English label; several are named like the action that stops them."""
+"""Clock -> English label, where the process file gives none; several are named like the action that stops them."""
 
 LETTERS = {
     "receipt": "Receipt", "desk_task": "Task for the desk", "lead_task": "Task for the lead",
@@ -48,15 +57,19 @@ LETTERS = {
     "red_card": "Red card", "supervision": "Supervision", "leading_group": "Leading group",
     "rules_changed": "New dates under new rules",
     "accountability": "Accountability file", "closed": "End of the case", "withdrawn": "Withdrawal",
+    "acceptance_notice": "Notice of acceptance", "review_task": "Task to review", "review_notice": "Notice of a review",
+    "review_result": "Result of the review", "pause_notice": "Notice of a standstill",
+    "pause_ended": "End of a standstill",
 }  # fmt: skip
 """Letter -> English label."""
 
 FIELDS = {
     "reply": "Reply to the citizen", "department": "Department", "category": "Category", "urgency": "Urgency",
     "partners": "Partner departments", "reason": "Reason", "note": "Note", "plan": "What is planned",
-    "promised_on": "Promised date", "days": "Working days", "contribution": "Your contribution",
+    "promised_on": "Promised date", "days": "How many days", "contribution": "Your contribution",
     "text": "Text", "contact": "Whom the citizen may ask", "solved": "Is it solved?",
     "satisfied": "How satisfied are you? (1–5)", "comment": "Comment",
+    "cause": "Why the clocks stand still", "verdict": "Result of the review",
 }  # fmt: skip
 """Field -> English label."""
 
@@ -84,6 +97,14 @@ SENTENCES = {
     "information_added": "The citizen added information.",
     "rung_reached": "%(rung)s: %(clock)s of %(holder)s, due %(due)s.",
     "case_migrated": "The case goes on under new rules (version %(rulebook)s).",
+    "review_entered": "Stage: %(stage)s. %(reviewer)s, who did not decide, looks at it again.",
+    "citizen_appealed": "The citizen asks for a review by somebody who did not decide.",
+    "decision_upheld": "%(who)s has looked at it again: the decision stands.",
+    "decision_overturned": "%(who)s has looked at it again: the decision does not stand.",
+    "review_concluded": "%(who)s has looked at it again: %(verdict)s.",
+    "clocks_paused": "%(cause)s: %(who)s lets the clocks stand still, until %(until)s at the latest.",
+    "clocks_resumed": "The clocks run again (%(cause)s).",
+    "time_ran_out": "The time for %(clock)s is over; the case goes on.",
     "case_closed": "The case is closed: %(result)s.",
 }
 """Entry kind -> English sentence."""
@@ -94,10 +115,13 @@ def term(locale: str, code: str | None) -> str:
     return say(locale, TERMS.get(code or "", code or ""))
 
 
-def clock_name(locale: str, name: str) -> str:
-    """A clock, or the id of one (``fix-2``), in words."""
-    plain = name.rpartition("-")[0] or name
-    return say(locale, CLOCKS.get(plain, plain))
+def clock_name(locale: str, name: str, process: Process | None = None, stage: str = "") -> str:
+    """A clock, or the id of one (``fix-2``), in words: the label that the process gives it, else its usual one."""
+    plain = _NUMBER.sub("", name)
+    spec = process.clock(stage, plain) if process else None
+    labels = [spec.label] if spec else [each.label for n, each in process.specs() if n == plain] if process else []
+    given = next((one for one in labels if one), None)
+    return label(given, locale) if given else say(locale, CLOCKS.get(plain, plain))
 
 
 def letter_name(locale: str, letter: str) -> str:
@@ -107,6 +131,19 @@ def letter_name(locale: str, letter: str) -> str:
 def stage_name(book: Rulebook, process: str, stage: str, locale: str) -> str:
     found = book.process(process).stages.get(stage)
     return label(found.label, locale) if found else term(locale, stage or "complaint")
+
+
+def pause_name(book: Rulebook, process: str, cause: str, locale: str) -> str:
+    """Why clocks stand still."""
+    found = book.process(process).pauses.get(cause)
+    return label(found.label, locale) if found else cause
+
+
+def verdict_name(book: Rulebook, process: str, verdict: str, locale: str) -> str:
+    """What a review came to: in the words of the process where it has some of its own."""
+    stages = book.process(process).stages.values()
+    own = next((stage.verdicts[verdict] for stage in stages if verdict in stage.verdicts), None)
+    return label(own, locale) if own else term(locale, verdict)
 
 
 def party_name(book: Rulebook, code: str | None, locale: str) -> str:
@@ -131,16 +168,19 @@ def district_name(book: Rulebook, code: str | None, locale: str) -> str:
 def sentence(book: Rulebook, process: str, entry: Entry, locale: str) -> str:
     """One entry of the ledger as a sentence for everybody."""
     d = entry.data
-    stage = stage_name(book, process, d.get("stage", ""), locale)
-    holder, lead = (party_name(book, d.get(name), locale) for name in ("holder", "lead"))
+    parties = {name: party_name(book, d.get(name), locale) for name in ("holder", "lead", "reviewer")}
+    moments = {name: moment_text(d[name], locale) if name in d else "" for name in ("due", "until")}
+    terms = {name: term(locale, d.get(name)) for name in ("result", "solved", "rung")}
     places = {
-        "who": party_name(book, entry.actor, locale), "stage": stage, "lead": lead, "holder": holder,
-        "due": moment_text(d["due"], locale) if "due" in d else "", "result": term(locale, d.get("result")),
-        "solved": term(locale, d.get("solved")), "satisfied": d.get("satisfied", ""),
-        "rung": term(locale, d.get("rung")), "clock": clock_name(locale, str(d.get("clock", ""))),
+        **parties, **moments, **terms, "who": party_name(book, entry.actor, locale),
+        "stage": stage_name(book, process, d.get("stage", ""), locale), "satisfied": d.get("satisfied", ""),
+        "clock": clock_name(locale, str(d.get("clock", "")), book.process(process)),
+        "cause": pause_name(book, process, d.get("cause", ""), locale),
+        "verdict": verdict_name(book, process, d.get("verdict", ""), locale),
         "rulebook": d.get("rulebook", ""),
     }  # fmt: skip
-    return say(locale, SENTENCES.get(entry.kind, entry.kind), **places)
+    kind = "review_entered" if entry.kind == "stage_entered" and "reviewer" in d else entry.kind
+    return say(locale, SENTENCES.get(kind, kind), **places)
 
 
 def refusal_text(refusal: Refusal, book: Rulebook, locale: str) -> str:
@@ -151,6 +191,8 @@ def refusal_text(refusal: Refusal, book: Rulebook, locale: str) -> str:
     if "partners" in places:
         codes = str(places["partners"]).split(", ")
         places["partners"] = "、".join(party_name(book, code, locale) for code in codes)
+    if "why_zh" in places and language(locale) == "zh":
+        places["why"] = places["why_zh"]
     return say(locale, refusal.sentence, **places)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rules import coordination, departmental_fix, explanation, feedback, first_contact, speaking_up
+from rules import coordination, departmental_fix, explanation, feedback, first_contact, pause, review, speaking_up
 from rules.case import Assignment, Case, Role, Signal
 from rules.draft import Action, Draft
 from rules.fields import Field
+from rules.guards import guard
 from rules.process import Process, StageKind
 from rules.refusals import Refusal
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from rules.rulebook import Rulebook
 
 BY_KIND: Mapping[StageKind, Mapping[str, Action]] = {
-    kind: {action.name: action for action in (*module.ACTIONS, *speaking_up.ACTIONS)}
+    kind: {action.name: action for action in (*module.ACTIONS, *pause.ACTIONS, *speaking_up.ACTIONS)}
     for kind, module in {
         StageKind.FIRST_CONTACT: first_contact,
         StageKind.DEPARTMENTAL_FIX: departmental_fix,
         StageKind.COORDINATION: coordination,
         StageKind.EXPLANATION: explanation,
+        StageKind.REVIEW: review,
         StageKind.FEEDBACK: feedback,
     }.items()
 }
@@ -70,6 +72,7 @@ def allow(draft: Draft, assignment: Assignment, name: str) -> Action:
         raise Refusal("unknown_action", action=name, possible=", ".join(names))
     if name not in names:
         raise Refusal("case_moving" if case.is_moving else "not_your_action")
+    guard(draft, name)
     action.guard(draft)
     return action
 

@@ -109,7 +109,7 @@ class Carrying:
     def _next(self, clock: Clock, due: datetime) -> datetime | None:
         """The next rung that this clock has not reached."""
         since = clock.started_at
-        times = rung_times(self.new, clock.name, self.case.urgency, since=since, due=due)
+        times = rung_times(self.new, clock.name, self.case.urgency, since=since, due=due, process=self.case.process)
         names = [time.rung.name for time in times]
         if clock.rung in names:
             times = times[names.index(clock.rung) + 1 :]
@@ -131,7 +131,7 @@ class Carrying:
         if span is None or any(c.name == name and c.stopped_at is None for c in self.case.clocks):
             return
         due = self.new.calendar.add(self.at, span)
-        rungs = rung_times(self.new, name, self.case.urgency, since=self.at, due=due)
+        rungs = rung_times(self.new, name, self.case.urgency, since=self.at, due=due, process=self.case.process)
         at = due if spec.on_due else rungs[0].at if rungs else None
         for duty in self._duties(name, spec, parties):
             self._start(name, duty, _Times(self.at, due, at), on_due=spec.on_due)

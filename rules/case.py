@@ -21,12 +21,17 @@ CITIZEN = "citizen"
 SYSTEM = "system"
 
 
+TYPES = ("complaint", "consultation", "help", "report", "suggestion", "praise", "petition")
+"""诉求类型: what somebody brings (投诉、咨询、求助、举报、建议、表扬、信访)."""
+
+
 class Role(StrEnum):
     """What a party is in a case."""
 
     LEAD = "lead"
     PARTNER = "partner"
     DESK = "desk"
+    REVIEWER = "reviewer"
     CITIZEN = "citizen"
 
 
@@ -84,8 +89,8 @@ class Entry:
 
     Besides its own fields ``data`` may carry consequences, which every kind of entry shares:
     ``outcome`` (how the present stage ended), ``open`` (assignments), ``end`` (assignment ids -> how),
-    ``start`` (clocks), ``stop`` (clock ids), ``letters`` (``{letter, to, assignment, ...values}``),
-    ``rows`` (table -> row id that decided).
+    ``start`` (clocks), ``stop``, ``pause`` (clock ids), ``resume`` (``{id, due, next}``), ``letters``
+    (``{letter, to, assignment, ...values}``), ``rows`` (table -> row id that decided).
     """
 
     kind: str
@@ -133,11 +138,17 @@ class Clock:
     stage: str = ""
     rung: str = ""
     on_due: str = ""
+    paused_at: datetime | None = None
     stopped_at: datetime | None = None
 
     @property
-    def runs(self) -> bool:
+    def is_open(self) -> bool:
+        """It has not been stopped for good; it may stand still for a while."""
         return self.stopped_at is None
+
+    @property
+    def runs(self) -> bool:
+        return self.is_open and self.paused_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +178,8 @@ class Case:
     extensions: int = 0
     redos: int = 0
     contests: int = 0
+    appeals: int = 0
+    reviews: int = 0
     answer: str = ""
     reply: str = ""
     explanation: str = ""
@@ -174,6 +187,9 @@ class Case:
     plan: Data | None = None
     dispute: Data | None = None
     rating: Data | None = None
+    review: Data | None = None
+    pause: Data | None = None
+    pauses: Mapping[str, int] = field(default_factory=dict)
     result: str | None = None
     closed_at: datetime | None = None
     updated_at: datetime | None = None

@@ -13,6 +13,7 @@ from rules.check_dates import dates
 from rules.check_deadlines import deadlines
 from rules.check_ladder import ladder
 from rules.check_owners import owners
+from rules.check_process import processes
 from rules.check_stages import stages
 from rules.faults import Fault, line_of
 from rules.reading import Reading
@@ -21,7 +22,9 @@ from rules.survey import Survey
 if TYPE_CHECKING:
     from rules.rulebook import Rulebook
 
-LOOKS: tuple[Callable[[Survey], Iterable[Fault]], ...] = (owners, dates, stages, cells, deadlines, ladder, clauses)
+LOOKS: tuple[Callable[[Survey], Iterable[Fault]], ...] = (
+    owners, dates, stages, processes, cells, deadlines, ladder, clauses,
+)  # fmt: skip
 
 
 def check(book: Rulebook, reading: Reading) -> list[Fault]:

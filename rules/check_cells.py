@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
-from rules.case import Answer, Urgency
+from rules.case import TYPES, Answer, Urgency
 from rules.cells import words_of
+from rules.check_process import action_names, outcome_names, stage_names
 from rules.faults import Fault, like, meant
 from rules.feedback import SOLVED
 from rules.process import ClockSpec, Process
 from rules.reading import PROCESSES
-from rules.survey import CATEGORIES, DISTRICTS, Survey
+from rules.survey import CATEGORIES, DEPARTMENTS, DISTRICTS, Survey
 from rules.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ VOCABULARY: Mapping[str, Vocabulary] = {
     "clock": ((PROCESSES,), clock_names),
     "district": ((DISTRICTS,), lambda book: book.districts),
     "category/": ((CATEGORIES,), lambda book: book.categories),
+    "stage": ((PROCESSES,), stage_names),
+    "action": ((), action_names),
+    "outcome": ((PROCESSES,), outcome_names),
+    "lead": ((DEPARTMENTS,), lambda book: book.departments),
+    "channel": (("channels.csv",), lambda book: book.channels() if "channels" in book.tables else ()),
+    "type": ((), lambda _: TYPES),
     "urgency": ((), lambda _: list(Urgency)),
     "answer": ((), lambda _: list(Answer)),
     "solved": ((), lambda _: SOLVED),
@@ -91,6 +98,11 @@ def _category(survey: Survey, cell: str) -> str | None:
     return survey.unknown("category", cell, survey.book.categories, CATEGORIES) if cell else None
 
 
+def _process(survey: Survey, cell: str) -> str | None:
+    known = survey.has(f"{PROCESSES}{cell}.yaml")
+    return None if known else survey.unknown("process", cell, survey.book.processes, PROCESSES)
+
+
 def _times(_survey: Survey, cell: str) -> str | None:
     return None if not cell or (cell.isascii() and cell.isdigit()) else f"'{cell}' is not a whole number, such as 1"
 
@@ -104,6 +116,7 @@ _OUTPUTS: tuple[tuple[str, str, Callable[[Survey, str], str | None]], ...] = (
     ("callback", "verdict", _word("verdict", VERDICTS)),
     ("keywords", "category", _category),
     ("deadlines", "times", _times),
+    ("processes", "process", _process),
     ("channels", "zh", _label),
     ("channels", "en", _label),
 )

@@ -18,19 +18,27 @@ class RungTime:
     at: datetime
 
 
-def rung_times(rulebook: Rulebook, clock: str, urgency: str, *, since: datetime, due: datetime) -> list[RungTime]:
+def rung_times(
+    rulebook: Rulebook, clock: str, urgency: str, *, since: datetime, due: datetime, process: str = ""
+) -> list[RungTime]:
     """All rungs of a clock in order of time; a warning that would fall before the clock started is left out."""
-    timed = [
-        RungTime(rung, rulebook.calendar.add(due, rung.offset)) for rung in rulebook.ladder(clock, urgency, at=since)
-    ]
+    rungs = rulebook.ladder(clock, urgency, process, at=since)
+    timed = [RungTime(rung, rulebook.calendar.add(due, rung.offset)) for rung in rungs]
     return sorted((t for t in timed if t.at > since), key=lambda t: t.at)
 
 
 def next_rung(
-    rulebook: Rulebook, clock: str, urgency: str, *, since: datetime, due: datetime, after: str = ""
+    rulebook: Rulebook,
+    clock: str,
+    urgency: str,
+    *,
+    since: datetime,
+    due: datetime,
+    after: str = "",
+    process: str = "",
 ) -> RungTime | None:
     """The rung that follows the rung named ``after`` (the first one when empty); ``None`` at the top of the ladder."""
-    timed = rung_times(rulebook, clock, urgency, since=since, due=due)
+    timed = rung_times(rulebook, clock, urgency, since=since, due=due, process=process)
     if not after:
         return timed[0] if timed else None
     names = [t.rung.name for t in timed]

@@ -30,6 +30,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     draft.add(
         "stage_entered",
         stage=stage.name,
+        lead=None if draft.case.lead else lead["party"],
         open=[lead, *joined["open"]],
         start=[*clocks, *joined["start"]],
         letters=[draft.letter(stage.letters["lead"], lead["party"], assignment=lead["id"]), *joined["letters"]],
@@ -39,12 +40,10 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
 def _join(draft: Draft, stage: Stage, partners: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     """Assignments, clocks and letters for ``partners``."""
     opened = [draft.open(Role.PARTNER, code, nth=n) for n, code in enumerate(partners, 1)]
-    names = [name for name, spec in stage.clocks.items() if spec.holder == Role.PARTNER]
     clocks = [
         clock
-        for name in names
         for nth, o in enumerate(opened, 1)
-        for clock in draft.clock(name, o["party"], nth=nth, assignment=o["id"], stage=stage.name)
+        for clock in draft.clocks_for(stage, Role.PARTNER, o["party"], nth=nth, assignment=o["id"])
     ]
     letters = [draft.letter(stage.letters["partner"], o["party"], assignment=o["id"]) for o in opened]
     return {"open": opened, "start": clocks, "letters": letters}
@@ -52,7 +51,7 @@ def _join(draft: Draft, stage: Stage, partners: tuple[str, ...]) -> dict[str, li
 
 def _unfinished(draft: Draft) -> list[Assignment]:
     """Partners that have not contributed and still have time."""
-    on_time = {c.assignment for c in draft.case.clocks if c.runs and c.due_at > draft.now}
+    on_time = {c.assignment for c in draft.case.clocks if c.is_open and (c.paused_at or c.due_at > draft.now)}
     return [a for a in draft.case.open_assignments(Role.PARTNER) if a.id in on_time]
 
 
@@ -75,7 +74,7 @@ def contribute(draft: Draft, data: Data) -> None:
 def give_back(draft: Draft, data: Data) -> None:
     """A partner that has no part in the matter says so; the lead goes on without it."""
     own = draft.own
-    clocks = [c.id for c in draft.case.clocks if c.runs and c.assignment == own.id]
+    clocks = [c.id for c in draft.case.clocks if c.is_open and c.assignment == own.id]
     told = _tell_lead_when_last(draft)
     draft.add(
         "department_returned", role=own.role, reason=data["reason"], end={own.id: "return"}, stop=clocks, letters=told

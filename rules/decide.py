@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rules import coordination, departmental_fix, escalation, explanation, feedback, first_contact
+from rules import coordination, departmental_fix, escalation, explanation, feedback, first_contact, pause, review
 from rules.actions import allow
 from rules.case import CITIZEN, Case, Complaint, Entry, Role, Signal
 from rules.draft import Draft
@@ -26,15 +26,17 @@ _ENTER: Mapping[StageKind, Callable[[Draft, Stage, Complaint], None]] = {
     StageKind.DEPARTMENTAL_FIX: departmental_fix.enter,
     StageKind.COORDINATION: coordination.enter,
     StageKind.EXPLANATION: explanation.enter,
+    StageKind.REVIEW: review.enter,
     StageKind.FEEDBACK: feedback.enter,
 }
 
 
 def submit(rulebook: Rulebook, number: str, complaint: Complaint, now: datetime) -> list[Entry]:
     """The first entry of a new case. The text stays outside the chain, so that it can be erased; its digest is in."""
+    process = rulebook.process_for(complaint, now)
     data: dict[str, Any] = {
         "rulebook": rulebook.version,
-        "process": rulebook.process_for(complaint),
+        "process": process.value,
         "channel": complaint.channel,
         "type": complaint.type,
         "category": complaint.category,
@@ -42,6 +44,7 @@ def submit(rulebook: Rulebook, number: str, complaint: Complaint, now: datetime)
         "anonymous": complaint.anonymous,
         "confidential": complaint.confidential,
         "digest": hashlib.sha256(f"{complaint.subject}\n{complaint.description}".encode()).hexdigest(),
+        "rows": {"processes": process.row} if process.row else None,
         "open": [{"id": "citizen-1", "party": CITIZEN, "role": str(Role.CITIZEN)}],
     }
     return [Entry("complaint_received", now, CITIZEN, {k: v for k, v in data.items() if v not in (None, False)})]
@@ -88,6 +91,7 @@ def _act(draft: Draft) -> None:
     action = allow(draft, assignment, signal.action)
     data = clean(action.fields, signal.data, rulebook=draft.rulebook, case=case, now=draft.now)
     action.apply(draft, data)
+    pause.after(draft, signal.action)
 
 
 def _nothing_known(case: Case) -> Complaint:

@@ -26,6 +26,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     draft.add(
         "stage_entered",
         stage=stage.name,
+        lead=None if draft.case.lead else lead,
         open=[opened],
         start=lead_clocks(draft, stage, opened["id"], lead, claimed="claimed" in opened),
         letters=[draft.letter(stage.letters["lead"], lead, assignment=opened["id"])],
@@ -33,23 +34,32 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
 
 
 def open_lead(draft: Draft) -> dict[str, Any]:
-    """The lead's assignment; a lead that claimed before in this round need not claim again."""
+    """The lead's assignment; a lead that claimed before in this round need not claim again. A case that nobody leads
+    yet (the desk answered it, and a review overturned that) goes where the catalogue says."""
     case = draft.case
-    if case.lead is None:
-        raise LookupError(f"{case.number} has no lead")
+    lead = case.lead or _by_catalogue(draft)
     before = next((a for a in reversed(case.assignments) if a.role == Role.LEAD), None)
-    new_round = draft.stage.kind in (StageKind.FIRST_CONTACT, StageKind.FEEDBACK)
-    claimed = not new_round and before is not None and before.party == case.lead and before.claimed_at is not None
-    return draft.open(Role.LEAD, case.lead, ruled=case.ruled, claimed=claimed)
+    claimed = draft.stage.kind not in _NEW_ROUND and before and before.party == lead and before.claimed_at
+    return draft.open(Role.LEAD, lead, ruled=case.ruled, claimed=bool(claimed))
+
+
+_NEW_ROUND = (StageKind.FIRST_CONTACT, StageKind.REVIEW, StageKind.FEEDBACK)
+
+
+def _by_catalogue(draft: Draft) -> str:
+    route = draft.rulebook.route(draft.case.category, draft.case.district, at=draft.now)
+    draft.rows["catalogue"] = route.row
+    return route.lead
 
 
 def lead_clocks(draft: Draft, stage: Stage, assignment: str, lead: str, *, claimed: bool) -> list[dict[str, Any]]:
     """The stage's clocks that the lead holds; nobody is timed for a claim that was made."""
-    names = [n for n, spec in stage.clocks.items() if spec.holder == Role.LEAD and not (claimed and n in _ONCE)]
-    return [c for n in names for c in draft.clock(n, lead, assignment=assignment, stage=stage.name)]
+    done = [name for name, spec in stage.clocks.items() if claimed and spec.stopped_by in _ONCE]
+    return draft.clocks_for(stage, Role.LEAD, lead, assignment=assignment, without=done)
 
 
 _ONCE = ("claim", "contact")
+"""Actions that whoever did them once need not do again."""
 
 
 def _unclaimed(draft: Draft) -> None:
@@ -119,7 +129,8 @@ def may_extend(draft: Draft) -> None:
     case, book = draft.case, draft.rulebook
     if book.deadline(case.process, "extension", case.urgency, at=draft.now).value is None:
         raise Refusal("no_extension")
-    if case.extensions >= book.extensions(case.process, case.urgency, at=draft.now):
+    most, cap = book.extensions(case.process, case.urgency, at=draft.now), draft.process.caps.extensions
+    if case.extensions >= (most if cap is None else min(most, cap)):
         raise Refusal("extensions_used", count=case.extensions)
     if not _extendable(draft):
         raise Refusal("nothing_to_extend")
@@ -131,10 +142,11 @@ def extend(draft: Draft, data: Data) -> None:
     decided = book.deadline(case.process, "extension", case.urgency, at=draft.now)
     longest = decided.value
     if longest is None or data["days"] > longest.amount:
-        raise Refusal("extension_too_long", days=int(longest.amount) if longest else 0)
+        code = "extension_too_long" if longest is None or longest.unit == "wd" else "extension_too_many_days"
+        raise Refusal(code, days=int(longest.amount) if longest else 0)
     clock = _extendable(draft)[0]
     due = book.calendar.add(clock.due_at, longest.of(data["days"]))
-    rung = next_rung(book, clock.name, case.urgency, since=draft.now, due=due)
+    rung = next_rung(book, clock.name, case.urgency, since=draft.now, due=due, process=case.process)
     draft.add(
         "extension_granted",
         clock=clock.id,

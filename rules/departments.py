@@ -52,6 +52,8 @@ class Department(Dated):
     heads: Sequence[Person] = ()
     district: str | None = None
     office: str | None = None
+    above: str | None = None
+    """The department that looks again at what this one decided."""
 
     def on(self, day: date) -> Department:
         """The department with whoever is in office on a day."""
@@ -81,6 +83,7 @@ class _CityDepartment(Dated):
     head: Terms
     mail: Mail | None = None
     office: str | None = None
+    above: str | None = None
 
 
 def _fills(text: str) -> str:
@@ -102,10 +105,19 @@ class _Unit(Dated):
     phone: Pattern
     handlers: Annotated[Sequence[Text], Field(min_length=1)]
     heads: Annotated[Sequence[Text], Field(min_length=1)]
+    above: str | None = None
+
+
+class _Above(_Record):
+    """Who is above a department that does not say so itself; ``unit@district`` is the unit of its own district."""
+
+    city: str | None = None
+    district: str | None = None
 
 
 class _Departments(_Record):
     mail_domain: Domain
+    above: _Above = _Above()
     city: Annotated[Sequence[_CityDepartment], Field(min_length=1)]
     district_units: Sequence[_Unit]
     streets: Mapping[str, Sequence[_CityDepartment]] = {}
@@ -124,10 +136,10 @@ def read_districts(text: str, file: str) -> dict[str, District]:
 def read_departments(text: str, file: str, districts: Mapping[str, District]) -> dict[str, Department]:
     """Code -> department; what every district has is written once and named ``<district>-<unit>``."""
     written, faults = read_record(_Departments, text, file)
-    city = [_department(d, d.code, written.mail_domain) for d in written.city]
+    city = [_department(d, d.code, written) for d in written.city]
     units = [_of_district(u, d, n, written) for n, d in enumerate(districts.values()) for u in written.district_units]
     streets = [
-        _department(street, f"{district}-{street.code}", written.mail_domain, district=district)
+        _department(street, f"{district}-{street.code}", written, district=district)
         for district, several in written.streets.items()
         for street in several
     ]
@@ -135,7 +147,9 @@ def read_departments(text: str, file: str, districts: Mapping[str, District]) ->
     return whole(_by_code(everybody), [*faults, *_twice(everybody, text, file)])
 
 
-def _department(written: _CityDepartment, code: str, domain: str, district: str | None = None) -> Department:
+def _department(written: _CityDepartment, code: str, file: _Departments, district: str | None = None) -> Department:
+    domain, usual = file.mail_domain, file.above.district if district else file.above.city
+    above = _placed(written.above or usual, district)
     return Department(
         code=code,
         name=written.name,
@@ -147,7 +161,8 @@ def _department(written: _CityDepartment, code: str, domain: str, district: str 
         office=written.office,
         valid_from=written.valid_from,
         valid_until=written.valid_until,
-        merged_into=_merged_into(written, district),
+        merged_into=_placed(written.merged_into, district),
+        above=above if above != code else None,
     )
 
 
@@ -156,10 +171,9 @@ def _people(role: str, terms: Sequence[Term], mail: str = "") -> dict[str, Any]:
     return {role: people[-1], f"{role}s": people if len(people) > 1 else ()}
 
 
-def _merged_into(written: Dated, district: str | None) -> str | None:
-    """The successor; ``unit@district`` is the unit of the same district."""
-    unit = (written.merged_into or "").removesuffix(BY_PLACE)
-    return written.merged_into if unit == (written.merged_into or "") else f"{district}-{unit}"
+def _placed(name: str | None, district: str | None) -> str | None:
+    """A code; ``unit@district`` is the unit of the same district."""
+    return f"{district}-{name.removesuffix(BY_PLACE)}" if name and name.endswith(BY_PLACE) else name
 
 
 def _of_district(unit: _Unit, district: District, nth: int, written: _Departments) -> Department:
@@ -170,9 +184,10 @@ def _of_district(unit: _Unit, district: District, nth: int, written: _Department
         phone=unit.phone.format(district=district.short, nth=nth + 1),
         handler=[Term(name=unit.handlers[nth % len(unit.handlers)])],
         head=[Term(name=unit.heads[nth % len(unit.heads)])],
+        above=unit.above,
         **{name: getattr(unit, name) for name in Dated.model_fields},
     )
-    return _department(filled, f"{district.code}-{unit.unit}", written.mail_domain, district.code)
+    return _department(filled, f"{district.code}-{unit.unit}", written, district.code)
 
 
 def _by_code(records: Sequence[Any]) -> dict[str, Any]:

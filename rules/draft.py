@@ -5,7 +5,7 @@ Every entry is folded at once, so that what is decided next already sees what wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from rules.case import CITIZEN, Assignment, Case, Data, Entry, Role, Signal
 from rules.clocks import next_rung
 from rules.evolve import evolve
 from rules.fields import Field
+from rules.guards import turned
 from rules.process import Process, Stage
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Draft:
         self.signal = signal
         self.now = now
         self.entries: list[Entry] = []
+        self.rows: dict[str, str] = {}
+        """Rows that decided something on the way to the next entry: table -> row id."""
 
     @property
     def process(self) -> Process:
@@ -50,14 +53,17 @@ class Draft:
 
     def add(self, kind: str, **data: Any) -> None:
         """Append an entry by the signal's actor; empty fields are left out, so that the ledger stays small."""
+        if self.rows:
+            data["rows"], self.rows = {**(data.get("rows") or {}), **self.rows}, {}
         kept = {name: value for name, value in data.items() if value not in (None, False, (), [], {}, "")}
         entry = Entry(kind, self.now, self.signal.actor, kept)
         self.entries.append(entry)
         self.case = evolve(self.case, entry)
 
     def finish(self, kind: str, outcome: str, **data: Any) -> None:
-        """Append the entry that ends the present stage: its assignments end and its clocks stop."""
-        self.add(kind, outcome=outcome, end=self.endings(), stop=self.stage_clocks(), **data)
+        """Append the entry that ends the present stage: its assignments end and its clocks stop. Where the process
+        lets a table choose, the outcome may become another one."""
+        self.add(kind, outcome=turned(self, outcome), end=self.endings(), stop=self.stage_clocks(), **data)
 
     def endings(self) -> dict[str, str]:
         """Open assignments of the present stage -> how they end; the citizen's lasts until the case is closed."""
@@ -67,18 +73,26 @@ class Draft:
         return ended
 
     def stage_clocks(self) -> list[str]:
-        return [c.id for c in self.case.clocks if c.runs and c.name != WHOLE_CASE]
+        return [c.id for c in self.case.clocks if c.is_open and c.name != WHOLE_CASE]
 
     def clocks_of(self, action: str, assignment: Assignment) -> list[str]:
-        """Running clocks of ``assignment`` that ``action`` stops."""
+        """Clocks of ``assignment`` that ``action`` stops."""
         specs = self.stage.clocks
         stopped = {name for name, spec in specs.items() if spec.stopped_by == action}
-        return [c.id for c in self.case.clocks if c.runs and c.name in stopped and c.assignment == assignment.id]
+        return [c.id for c in self.case.clocks if c.is_open and c.name in stopped and c.assignment == assignment.id]
 
     def open(self, role: Role, party: str, *, nth: int = 1, **more: Any) -> dict[str, Any]:
         """An assignment to open; ``nth`` counts several of one role opened by one entry."""
         count = sum(a.role == role for a in self.case.assignments) + nth
         return {"id": f"{role}-{count}", "party": party, "role": str(role)} | {k: v for k, v in more.items() if v}
+
+    def clocks_for(
+        self, stage: Stage, role: Role, holder: str, *, nth: int = 1, without: Collection[str] = (), **more: Any
+    ) -> list[dict[str, Any]]:
+        """The clocks of ``stage`` that ``role`` holds, in the order of the process file, but those ``without``."""
+        mine = [(name, spec) for name, spec in stage.clocks.items() if spec.holder == role and name not in without]
+        timed = (self.clock(n, holder, nth=nth, stage=stage.name, on_due=spec.on_due, **more) for n, spec in mine)
+        return [clock for several in timed for clock in several]
 
     def clock(
         self, name: str, holder: str, *, nth: int = 1, urgency: str = "", since: datetime | None = None, **more: Any
@@ -93,7 +107,7 @@ class Draft:
         if span.value is None:
             return []
         due = book.calendar.add(start, span.value)
-        rung = next_rung(book, name, urgency, since=start, due=due)
+        rung = next_rung(book, name, urgency, since=start, due=due, process=case.process)
         at = due if more.get("on_due") else rung.at if rung else None
         count = sum(c.name == name for c in case.clocks) + nth
         timed = {
@@ -114,7 +128,7 @@ class Draft:
 
     def to_ended(self, reason: str) -> list[dict[str, Any]]:
         """A word to every department whose task ends now without its doing."""
-        others = [a for a in self.case.open_assignments() if a.role in (Role.LEAD, Role.PARTNER)]
+        others = [a for a in self.case.open_assignments() if a.role in (Role.LEAD, Role.PARTNER, Role.REVIEWER)]
         return [self.letter("task_ended", a.party, why=reason) for a in others if a.id != self.signal.assignment]
 
 

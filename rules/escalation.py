@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
-from rules.case import Case, Clock
+from rules.case import CITIZEN, Case, Clock
 from rules.clocks import RungTime, next_rung
 from rules.draft import Draft
 from rules.feedback import stay_silent
+from rules.pause import PAUSE, RAN_OUT
+from rules.pause import end as end_pause
 
 
 def climb(draft: Draft) -> None:
     """Everything the running clocks owe at ``now``: each rung once, in order of time, however late we are."""
     while clock := _due_clock(draft):
-        if clock.on_due:
+        if clock.name == PAUSE:
+            end_pause(draft, RAN_OUT)
+        elif not clock.on_due:
+            _reach(draft, clock)
+        elif clock.holder == CITIZEN:
             stay_silent(draft, clock.on_due)
         else:
-            _reach(draft, clock)
+            draft.finish("time_ran_out", clock.on_due, clock=clock.id, holder=holder_of(draft, clock))
 
 
 def _due_clock(draft: Draft) -> Clock | None:
@@ -45,9 +51,8 @@ def _reach(draft: Draft, clock: Clock) -> None:
 
 
 def _following(draft: Draft, clock: Clock, after: str) -> RungTime | None:
-    urgency = draft.case.urgency
-    since, due = clock.started_at, clock.due_at
-    return next_rung(draft.rulebook, clock.name, urgency, since=since, due=due, after=after)
+    case, since, due = draft.case, clock.started_at, clock.due_at
+    return next_rung(draft.rulebook, clock.name, case.urgency, since=since, due=due, after=after, process=case.process)
 
 
 def _letters(draft: Draft, clock: Clock, rung: RungTime, holder: str) -> list[dict[str, object]]:

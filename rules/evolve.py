@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rules.case import Assignment, Case, Clock, Entry
+from rules.case import Case, Entry
+from rules.consequences import consequences, moment_of
 
 
 def fold(number: str, entries: Iterable[Entry]) -> Case:
@@ -25,15 +26,10 @@ def evolve(case: Case | None, entry: Entry, *, number: str = "") -> Case:
     if case is None:
         case = _received(number, entry)
     changes: dict[str, Any] = {"seq": case.seq + 1, "updated_at": entry.at}
-    changes |= _consequences(case, entry)
+    changes |= consequences(case, entry)
     if own := _OWN.get(entry.kind):
         changes |= own(case, entry)
     return replace(case, **changes)
-
-
-def moment_of(text: str | None) -> datetime | None:
-    """An ISO text of an entry as an aware moment."""
-    return datetime.fromisoformat(text) if text else None
 
 
 def _received(number: str, entry: Entry) -> Case:
@@ -52,61 +48,10 @@ def _received(number: str, entry: Entry) -> Case:
     )
 
 
-def _consequences(case: Case, entry: Entry) -> dict[str, Any]:
-    """What every kind of entry may carry: outcome, assignments opened and ended, clocks started and stopped."""
-    d = entry.data
-    changes: dict[str, Any] = {}
-    if "outcome" in d:
-        changes["outcome"] = d["outcome"]
-    if "open" in d or "end" in d:
-        ends: Mapping[str, str] = d.get("end", {})
-        kept = [_ended(a, entry.at, ends[a.id]) if a.id in ends else a for a in case.assignments]
-        changes["assignments"] = (*kept, *(_opened(o, case, entry) for o in d.get("open", ())))
-    if "start" in d or "stop" in d:
-        stops = set(d.get("stop", ()))
-        left = [replace(c, stopped_at=entry.at) if c.id in stops and c.runs else c for c in case.clocks]
-        changes["clocks"] = (*left, *(_started(s, case, entry) for s in d.get("start", ())))
-    return changes
-
-
-def _opened(opened: Mapping[str, Any], case: Case, entry: Entry) -> Assignment:
-    return Assignment(
-        id=opened["id"],
-        party=opened["party"],
-        role=opened["role"],
-        stage=entry.data.get("stage", case.stage),
-        opened_at=entry.at,
-        ruled=opened.get("ruled", False),
-        claimed_at=entry.at if opened.get("claimed") else None,
-        contacted_at=entry.at if opened.get("contacted") else None,
-    )
-
-
-def _ended(assignment: Assignment, at: datetime, how: str) -> Assignment:
-    return replace(assignment, ended_at=at, how=how)
-
-
-def _started(started: Mapping[str, Any], case: Case, entry: Entry) -> Clock:
-    """A clock of an assignment belongs to the stage of its entry, unless it says another one."""
-    stage = entry.data.get("stage", case.stage) if "assignment" in started else ""
-    return Clock(
-        id=started["id"],
-        name=started["name"],
-        holder=started["holder"],
-        started_at=moment_of(started.get("since")) or entry.at,
-        due_at=datetime.fromisoformat(started["due"]),
-        next_at=moment_of(started.get("next")),
-        assignment=started.get("assignment"),
-        stage=started.get("stage", stage),
-        rung=started.get("rung", ""),
-        on_due=started.get("on_due", ""),
-    )
-
-
 def _stage_entered(case: Case, entry: Entry) -> dict[str, Any]:
     stage = entry.data["stage"]
     changes = {"stage": stage, "outcome": None, "visits": {**case.visits, stage: case.visits.get(stage, 0) + 1}}
-    return changes | {k: entry.data[k] for k in ("category", "district", "urgency") if k in entry.data}
+    return changes | {k: entry.data[k] for k in ("category", "district", "urgency", "lead") if k in entry.data}
 
 
 def _dispatched(case: Case, entry: Entry) -> dict[str, Any]:
@@ -148,13 +93,9 @@ def _contributed(case: Case, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _partners_added(case: Case, entry: Entry) -> dict[str, Any]:
-    return {"partners": (*case.partners, *entry.data["partners"])}
-
-
 def _answered(case: Case, entry: Entry) -> dict[str, Any]:
     d = entry.data
-    return {"answer": d["answer"], "reply": d["reply"], "plan": d.get("plan")}
+    return {"answer": d["answer"], "reply": d["reply"], "plan": d.get("plan"), "review": None}
 
 
 def _explained(case: Case, entry: Entry) -> dict[str, Any]:
@@ -170,6 +111,24 @@ def _rated(case: Case, entry: Entry) -> dict[str, Any]:
 
 def _contested(case: Case, entry: Entry) -> dict[str, Any]:
     return {"contests": case.contests + 1, "dispute": _dispute(entry), "explanation": "", "plan": None}
+
+
+def _appealed(case: Case, entry: Entry) -> dict[str, Any]:
+    return {"appeals": case.appeals + 1, "dispute": _dispute(entry)}
+
+
+def _reviewed(case: Case, entry: Entry) -> dict[str, Any]:
+    """What was overturned is no longer the answer; who answers again starts without the old explanation."""
+    d = entry.data
+    review = {"by": entry.actor, "stage": case.stage, "verdict": d["verdict"], "reason": d["reason"]}
+    again = {"explanation": "", "plan": None} if entry.kind == "decision_overturned" else {}
+    return {"reviews": case.reviews + 1, "review": review, "dispute": None, **again}
+
+
+def _paused(case: Case, entry: Entry) -> dict[str, Any]:
+    d = entry.data
+    pause = {name: d[name] for name in ("cause", "reason", "assignment", "until")} | {"since": entry.at.isoformat()}
+    return {"pause": pause, "pauses": {**case.pauses, d["cause"]: case.pauses.get(d["cause"], 0) + 1}}
 
 
 def _extended(case: Case, entry: Entry) -> dict[str, Any]:
@@ -211,7 +170,7 @@ _OWN: Mapping[str, Callable[[Case, Entry], dict[str, Any]]] = {
     "citizen_contacted": lambda case, entry: _touched(case, entry, contacted_at=entry.at),
     "department_fixed": _answered,
     "department_returned": _returned,
-    "partners_requested": _partners_added,
+    "partners_requested": lambda case, entry: {"partners": (*case.partners, *entry.data["partners"])},
     "partner_contributed": _contributed,
     "coordination_closed": _answered,
     "fix_postponed": _answered,
@@ -220,9 +179,15 @@ _OWN: Mapping[str, Callable[[Case, Entry], dict[str, Any]]] = {
     "explanation_given": _explained,
     "citizen_contested": _contested,
     "citizen_rated": _rated,
+    "citizen_appealed": _appealed,
+    "decision_upheld": _reviewed,
+    "decision_overturned": _reviewed,
+    "review_concluded": _reviewed,
+    "clocks_paused": _paused,
+    "clocks_resumed": lambda case, entry: {"pause": None},
     "rung_reached": _rung,
     "case_migrated": _migrated,
     "case_closed": _closed,
 }
 """Kinds of entry that change more than their consequences. The others: complaint_received, citizen_silent,
-citizen_withdrew, information_added."""
+citizen_withdrew, information_added, time_ran_out."""

@@ -7,15 +7,16 @@ and what the entries say is looked up in the tables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from rules.calendar import Span
 from rules.case import CITIZEN, Case, Complaint, Entry, Role, Signal
-from rules.clocks import rung_times
+from rules.clocks import RungTime, rung_times
 from rules.decide import PROCEED, decide, submit
 from rules.evolve import fold
+from rules.parties import party_of
 from rules.process import ClockSpec, Process
 from rules.rulebook import Rulebook
 
@@ -169,10 +170,11 @@ class _Explainer:
         return "given" if self.book.find_district(self.complaint.district or "") else "address"
 
     def _deadlines(self, lead: str, partners: Sequence[str]) -> Iterator[Deadline]:
-        desk = self.book.office("desk").code
-        parties = {Role.LEAD: [lead], Role.PARTNER: partners, Role.DESK: [desk], Role.CITIZEN: [CITIZEN]}
-        for stage, name, spec in _clocks(self.book.process(self.case.process)):
-            for holder in parties.get(spec.holder, ()):
+        parties = {Role.LEAD: [lead], Role.PARTNER: partners, Role.CITIZEN: [CITIZEN]}
+        process, led = self.book.process(self.case.process), replace(self.case, lead=lead, partners=tuple(partners))
+        for stage, name, spec in _clocks(process):
+            party = [party_of(self.book, led, process.stages[stage], self.at)] if stage else []
+            for holder in parties.get(spec.holder, party):
                 yield from self._deadline(stage, name, spec, holder)
 
     def _deadline(self, stage: str, name: str, spec: ClockSpec, holder: str) -> Iterator[Deadline]:
@@ -182,13 +184,16 @@ class _Explainer:
             return
         runs = any(c.runs and (c.name, c.stage) == (name, stage) for c in case.clocks)
         due = book.calendar.add(self.at, decided.value)
-        timed = () if spec.on_due else rung_times(book, name, case.urgency, since=self.at, due=due)
+        timed = () if spec.on_due else self._rungs(name, due)
         ladder = tuple(
             Step(t.rung.name, t.at, t.rung.letter, self._told(t.rung.to, holder), self.source("ladder", t.rung.row))
             for t in timed
         )
         source = self.source("deadlines", decided.row)
         yield Deadline(stage, name, holder, decided.value, due, runs, spec.on_due, source, ladder)
+
+    def _rungs(self, clock: str, due: datetime) -> list[RungTime]:
+        return rung_times(self.book, clock, self.case.urgency, since=self.at, due=due, process=self.case.process)
 
     def _told(self, to: Sequence[str], holder: str) -> tuple[Told, ...]:
         return tuple(self._person(one, holder) for one in to)

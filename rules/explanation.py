@@ -23,7 +23,7 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     letters = [draft.letter(stage.letters["lead"], lead, assignment=opened["id"])]
     if final:
         letters.append(draft.letter(stage.letters["lead"], f"{lead}:head", assignment=opened["id"]))
-    clocks = [c for name in stage.clocks for c in draft.clock(name, lead, assignment=opened["id"], stage=stage.name)]
+    clocks = draft.clocks_for(stage, Role.LEAD, lead, assignment=opened["id"])
     draft.add("stage_entered", stage=stage.name, final=final, open=[opened], start=clocks, letters=letters)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.case import CITIZEN, Answer, Complaint, Data
+from rules.case import CITIZEN, Answer, Complaint, Data, Role
 from rules.draft import Action, Draft, anyone
 from rules.fields import Field
 from rules.process import Stage
@@ -20,11 +20,7 @@ CONTESTABLE = (Answer.PLANNED, Answer.REFUSED)
 def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     """The final reply and the callback are one letter, so that nobody is asked before they were answered."""
     letter = stage.letters["explained" if draft.case.explanation else "citizen"]
-    clocks = [
-        clock
-        for name, spec in stage.clocks.items()
-        for clock in draft.clock(name, CITIZEN, assignment="citizen-1", stage=stage.name, on_due=spec.on_due)
-    ]
+    clocks = draft.clocks_for(stage, Role.CITIZEN, CITIZEN, assignment="citizen-1")
     draft.add("stage_entered", stage=stage.name, start=clocks, letters=[draft.to_citizen(letter)])
 
 
@@ -62,6 +58,16 @@ def contest(draft: Draft, data: Data) -> None:
     draft.finish("citizen_contested", "contested", reason=data["reason"])
 
 
+def may_appeal(draft: Draft) -> None:
+    if draft.case.appeals >= draft.process.caps.appeals:
+        raise Refusal("appeals_used")
+
+
+def appeal(draft: Draft, data: Data) -> None:
+    """申请复查、复核: a right, whatever the answer was; somebody who did not decide looks at it."""
+    draft.finish("citizen_appealed", "appealed", reason=data["reason"])
+
+
 def stay_silent(draft: Draft, outcome: str) -> None:
     """The citizen's time is over; that is all we know."""
     draft.finish("citizen_silent", outcome)
@@ -71,7 +77,7 @@ def close(draft: Draft) -> None:
     """The case ends in one of the honest results, and the citizen is told that it has ended."""
     case = draft.case
     result = "withdrawn" if case.outcome == "withdrawn" else case.answer
-    running = [c.id for c in case.clocks if c.runs]
+    running = [c.id for c in case.clocks if c.is_open]
     ends: dict[str, Any] = {a.id: "case_closed" for a in case.open_assignments()}
     letter = "withdrawn" if result == "withdrawn" else "closed"
     draft.add("case_closed", result=result, end=ends, stop=running, letters=[draft.to_citizen(letter)])
@@ -87,7 +93,8 @@ ACTIONS = (
             Field("satisfied", "integer", minimum=1, maximum=5),
             Field("comment", required=False),
         ],
-        outcomes=["accepted", "redo", "exhausted"],
+        outcomes=["accepted", "redo", "exhausted", "contested"],
     ),
     Action("contest", may_contest, contest, [Field("reason")], outcomes=["contested"]),
+    Action("appeal", may_appeal, appeal, [Field("reason")], outcomes=["appealed"]),
 )

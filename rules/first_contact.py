@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 from rules.case import Answer, Case, Complaint, Data, Role
 from rules.draft import WHOLE_CASE, Action, Draft, anyone
 from rules.fields import Field
-from rules.process import Stage
+from rules.parties import party_of
+from rules.process import PERSON, Stage
 from rules.refusals import Refusal
 
 if TYPE_CHECKING:
     from rules.rulebook import Rulebook
 
 DISPUTED = "disputed"
+RULING = "ruling"
+"""The clock of a binding ruling; it runs instead of the stage's other clocks."""
 
 
 def enter(draft: Draft, stage: Stage, complaint: Complaint) -> None:
-    """A new complaint is classified and routed; one that comes back is decided by a person at the desk."""
+    """A new complaint is classified and routed; one that comes back, and whatever the process wants a person to look
+    at, is decided at the desk."""
     if draft.case.visits:
         _hand_to_desk(draft, stage)
         return
     known = _sort_out(draft, complaint)
     first = _first_consequences(draft, stage, known)
-    if known["category"] is None:
+    if known["category"] is None or stage.routed_by == PERSON:
         _hand_to_desk(draft, stage, known=known, **first)
     else:
         draft.add("stage_entered", stage=stage.name, **known, **first)
@@ -51,19 +55,18 @@ def _sort_out(draft: Draft, complaint: Complaint) -> dict[str, Any]:
 def _first_consequences(draft: Draft, stage: Stage, known: dict[str, Any]) -> dict[str, Any]:
     """The receipt, and the clock of the whole case, which runs from the moment the complaint was received."""
     urgency, since = known["urgency"], draft.case.opened_at
-    desk = draft.rulebook.office("desk").code
+    desk = party_of(draft.rulebook, draft.case, stage, draft.now)
     clock = draft.clock(WHOLE_CASE, desk, urgency=urgency, since=since)
     return {"start": clock, "letters": [draft.to_citizen(stage.letters["received"])]}
 
 
 def _hand_to_desk(draft: Draft, stage: Stage, *, known: dict[str, Any] | None = None, **first: Any) -> None:
     """The desk decides: an unclear complaint, a return, a dispute, or an explanation that was contested."""
-    desk = draft.rulebook.office("desk").code
+    desk = party_of(draft.rulebook, draft.case, stage, draft.now)
     opened = draft.open(Role.DESK, desk)
-    ruling = _is_disputed(draft.case)
-    timer = "ruling" if ruling else "dispatch"
     urgency = (known or {}).get("urgency") or draft.case.urgency
-    clocks = draft.clock(timer, desk, urgency=urgency, assignment=opened["id"], stage=stage.name)
+    rest = stage.clocks.keys() - {RULING} if _is_disputed(draft.case) else {RULING}
+    clocks = draft.clocks_for(stage, Role.DESK, desk, urgency=urgency, assignment=opened["id"], without=rest)
     draft.add(
         "stage_entered",
         stage=stage.name,
@@ -109,7 +112,15 @@ def dispatch(draft: Draft, data: Data) -> None:
     lead = data["department"]
     partners = [p for p in data.get("partners", ()) if p != lead]
     changed = {k: data[k] for k in ("category", "urgency") if k in data}
-    draft.finish("complaint_dispatched", "joint" if partners else "dispatched", lead=lead, partners=partners, **changed)
+    told = draft.stage.letters.get("dispatched")
+    draft.finish(
+        "complaint_dispatched",
+        "joint" if partners else "dispatched",
+        lead=lead,
+        partners=partners,
+        letters=[draft.to_citizen(told)] if told else None,
+        **changed,
+    )
 
 
 def rule(draft: Draft, data: Data) -> None:

@@ -6,72 +6,39 @@ next stage. The tables are ``rules/<city>/process/*.yaml``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from rules.case import CLOSED, Case, Role
 from rules.records import read_record, whole
+from rules.vocabulary import CATALOGUE, PERSON, Caps, ClockSpec, Guard, Label, Part, PauseReason, Stage, StageKind
+
+__all__ = [
+    "CATALOGUE", "PERSON", "Caps", "ClockSpec", "Guard", "PauseReason", "Process", "Stage", "StageKind", "read_process",
+]  # fmt: skip
 
 
-class StageKind(StrEnum):
-    """The five things the policy does with a complaint; every stage of every process is one of them."""
-
-    FIRST_CONTACT = "first_contact"
-    DEPARTMENTAL_FIX = "departmental_fix"
-    COORDINATION = "coordination"
-    EXPLANATION = "explanation"
-    FEEDBACK = "feedback"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClockSpec(_Part):
-    """A clock of a stage: who is late when it runs out, which action stops it, what silence means."""
-
-    holder: Role
-    stopped_by: str | None = None
-    on_due: str = ""
-    extendable: bool = False
-    clause: str = ""
-
-
-class Stage(_Part):
-    """One row of the process table. ``outcomes``: outcome -> name of the next stage, or ``closed``."""
-
-    name: str
-    label: Mapping[str, str]
-    clause: str
-    kind: StageKind
-    owner: Role
-    clocks: Mapping[str, ClockSpec] = {}
-    actions: Mapping[Role, tuple[str, ...]]
-    letters: Mapping[str, str] = {}
-    outcomes: Mapping[str, str]
-
-
-class Caps(_Part):
-    """How often something may happen in one case."""
-
-    returns: int = 2
-    redos: int = 2
-    contests: int = 1
-
-
-class Process(_Part):
+class Process(Part):
     """One process file."""
 
     name: str
-    label: Mapping[str, str]
+    """The name of the file, and of the Prefect deployment."""
+    label: Label
+    """What pages and letters call it."""
     start: str
+    """The first stage."""
     clocks: Mapping[str, ClockSpec] = {}
+    """Clocks of the whole case."""
     always: Mapping[Role, tuple[str, ...]] = {}
+    """What a party may do in every stage."""
     caps: Caps = Caps()
+    """How often something may happen in one case."""
+    pauses: Mapping[str, PauseReason] = {}
+    """Reasons for which clocks may stand still."""
     stages: Mapping[str, Stage]
+    """The stages, by name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +57,12 @@ class Process(_Part):
             raise ValueError(f"{case.number} is not moving: it waits in {case.stage}")
         target = self.stages[case.stage].outcomes[case.outcome]
         return None if target == CLOSED else self.stages[target]
+
+    def specs(self) -> Iterator[tuple[str, ClockSpec]]:
+        """Every clock by name, those of the whole case first."""
+        yield from self.clocks.items()
+        for stage in self.stages.values():
+            yield from stage.clocks.items()
 
     def clock(self, stage: str, name: str) -> ClockSpec | None:
         """The clock of that name in ``stage``, else the process's own."""

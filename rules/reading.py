@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +14,7 @@ from rules.categories import Category, read_categories
 from rules.clauses import CLAUSES, read_clauses
 from rules.departments import Department, District, Words, read_departments, read_districts
 from rules.faults import Fault, RulebookFaults, like, meant
+from rules.guards import FACTS
 from rules.process import Process, read_process
 from rules.shadows import shadows
 from rules.table_text import OWN, csv_lines, examine
@@ -24,28 +25,44 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a table asks for and answers. ``collect``: the hit policy of a table that names none in its header;
-    ``needs_all``: the rules use every row that fits, so that no other policy would do."""
+    """What a table asks for and answers. ``may``: further inputs it may have; ``collect``: the hit policy of a table
+    that names none in its header; ``needs_all``: the rules use every row that fits, so that no other policy would do;
+    ``optional``: a rulebook may do without it."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     collect: bool = False
     needs_all: bool = False
+    may: tuple[str, ...] = ()
+    optional: bool = False
 
 
+_RUNG = ("rung", "offset", "to", "letter")
 TABLES = {
     "catalogue": Shape(("category/", "district"), ("lead", "partners"), collect=True, needs_all=True),
     "deadlines": Shape(("process", "clock", "urgency"), ("span", "times")),
-    "ladder": Shape(("clock", "urgency"), ("rung", "offset", "to", "letter"), collect=True, needs_all=True),
+    "ladder": Shape(("clock", "urgency"), _RUNG, collect=True, needs_all=True, may=("process",)),
     "urgency": Shape(("category/", "type", "text~"), ("urgency",)),
     "keywords": Shape(("text~",), ("category",)),
     "callback": Shape(("answer", "solved", "satisfied"), ("verdict",)),
     "channels": Shape(("channel",), ("zh", "en"), collect=True),
+    "processes": Shape(("type", "channel", "urgency", "category/"), ("process",), optional=True),
 }
 DESCRIPTIONS = ("departments.yaml", "districts.yaml", "categories.yaml", "calendar.yaml", CLAUSES)
 PROCESSES = "process/"
 STANDARD_FILE = "process/standard.yaml"
 _MISSING = "is missing from the rulebook; take the one of rules/qingdao as a pattern"
+GUARD = Shape(("action",), ("verdict", "zh", "en"), may=FACTS)
+"""What a table needs that guards an action (``guards`` of a stage)."""
+TURN = Shape(("outcome",), ("becomes",), may=FACTS)
+"""What a table needs that chooses an outcome (``chosen_by`` of a stage)."""
+
+
+def tables_named(processes: Iterable[Process]) -> dict[str, Shape]:
+    """The tables that stages name for their actions and outcomes."""
+    stages = [stage for process in processes for stage in process.stages.values()]
+    guards = {guard.table: GUARD for stage in stages for guard in stage.guards.values()}
+    return guards | {table: TURN for stage in stages for table in stage.chosen_by.values()}
 
 
 def version_of(files: Mapping[str, str]) -> str:
@@ -70,6 +87,7 @@ class Reading:
         self.doubtful: set[str] = set()
         """Files that may not say all they were meant to say."""
         self._approved = approved
+        self._named: Mapping[str, Shape] = {}
 
     def read(self, name: str, reader: Callable[[str, str], T]) -> T | None:
         """What ``reader`` makes of a file, without its broken parts; ``None`` when nothing is left of it."""
@@ -101,17 +119,23 @@ class Reading:
 
     def strangers(self) -> Iterator[Fault]:
         """Files that nobody reads, most often because their name is misspelt."""
-        known = [*DESCRIPTIONS, *(f"{name}.csv" for name in TABLES), STANDARD_FILE]
+        known = [*DESCRIPTIONS, *(f"{name}.csv" for name in {**TABLES, **self._named}), STANDARD_FILE]
+        may_be_named = any(_is_process(file) for file in self.doubtful)
         for name in self.files:
-            if name not in known and not _is_process(name):
+            if name not in known and not _is_process(name) and not (may_be_named and name.endswith(".csv")):
                 absent = [one for one in known if one not in self.files]
                 cure = meant(name, absent) or "; remove it, or mend its name"
                 yield Fault(name, 0, "", f"is no file of a rulebook{cure}")
 
-    def tables(self) -> dict[str, Table]:
+    def tables(self, processes: Iterable[Process]) -> dict[str, Table]:
         """Every table that can at least be looked at."""
-        read = {name: self._table(name, shape) for name, shape in TABLES.items()}
+        read = {name: self._table(name, shape) for name, shape in self._wanted(processes).items()}
         return {name: table for name, table in read.items() if table is not None}
+
+    def _wanted(self, processes: Iterable[Process]) -> dict[str, Shape]:
+        self._named = tables_named(processes)
+        have = {name: shape for name, shape in TABLES.items() if not shape.optional or f"{name}.csv" in self.files}
+        return self._named | have
 
     def _table(self, name: str, shape: Shape) -> Table | None:
         found = self.read(f"{name}.csv", self._reader(shape))
@@ -166,7 +190,7 @@ def _columns(table: Table, shape: Shape, file: str) -> Iterator[Fault]:
     have = [*(column.name for column in table.columns), *(OUTPUT + name for name in table.outputs)]
     missing = [name for name in wanted if name not in have]
     for name in have:
-        if name not in wanted:
+        if name not in wanted and name not in shape.may:
             yield Fault(file, 1, name, f"this table has no such column{meant(name, missing or [*wanted, *OWN])}")
             missing = [one for one in missing if one not in like(name, missing)[:1]]
     for name in missing:

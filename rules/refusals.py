@@ -25,6 +25,7 @@ SENTENCES = {
     "no_extension": "This kind of case cannot be extended.",
     "extensions_used": "The case was extended %(count)s times; more is not possible.",
     "extension_too_long": "At most %(days)s working days at a time.",
+    "extension_too_many_days": "At most %(days)s days at a time.",
     "nothing_to_extend": "No clock is running that could be extended.",
     "nothing_to_contest": "There is no explanation that could be contested.",
     "process_gone": "The new rules have no process '%(process)s'.",
@@ -34,6 +35,14 @@ SENTENCES = {
     "department_gone": "The new rules have no department '%(department)s'; say which one takes over from it.",
     "task_paused": "The clocks of '%(department)s' stand still; the case can be moved when the pause is over.",
     "contest_used": "The explanation was contested before; that is possible once.",
+    "appeals_used": "Every review there is has been asked for.",
+    "no_verdicts": "This review ends with 'uphold' or 'overturn'.",
+    "already_paused": "The clocks of this case stand still already.",
+    "not_paused": "None of your clocks stands still.",
+    "nothing_to_pause": "None of your clocks that may stand still is running.",
+    "pause_used": "For this reason the clocks stood still %(count)s times; more is not possible.",
+    "pauses_used": "The clocks of this case stood still %(count)s times; more is not possible.",
+    "guarded": "The rules do not allow this now: %(why)s (row %(row)s of %(table)s)",
 }
 """Code -> English sentence (a message id of the catalogues) with ``%(name)s`` places."""
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from rules.departments import BY_PLACE, Department, District
 from rules.tables import Row, Table
 
+__all__ = ["BY_PLACE", "Places", "Route", "backstop", "owner", "route", "split"]
+
 _NOT_A_ROAD = r"(?!支?路|大?街(?!道)|\s+(?:road|rd|street|st)\b)"
 """Old towns name their roads after other places; a street office (街道) on the other hand is a place."""
 

@@ -69,9 +69,15 @@ class Rulebook:
     def process(self, name: str) -> Process:
         return self.processes[name]
 
-    def process_for(self, _complaint: Complaint) -> str:
-        """The process a new complaint follows."""
-        return STANDARD
+    def process_for(self, complaint: Complaint, at: datetime | None = None) -> Decided[str]:
+        """The process a new complaint follows; a rulebook without the table knows the standard one only."""
+        if "processes" not in self.tables:
+            return Decided(STANDARD)
+        category = self.classify(complaint, at).value
+        urgency = self.urgency(complaint, category, at).value
+        known = {"type": complaint.type, "channel": complaint.channel, "urgency": urgency, "category": category}
+        row = self.tables["processes"].first(at, **known)
+        return Decided(row.cells["process"], row.id) if row else Decided(STANDARD)
 
     def department(self, code: str, at: datetime | None = None) -> Department:
         """A department, also one that has ended; at a moment with whoever is in office then."""
@@ -107,7 +113,7 @@ class Rulebook:
 
     def office(self, name: str) -> Department:
         """The department that serves as desk, supervision, leading_group or accountability."""
-        return self._offices[name]
+        return self.offices[name]
 
     def classify(self, complaint: Complaint, at: datetime | None = None) -> Decided[str | None]:
         """The given category, else the keyword table's, else nobody's: then the duty desk decides."""
@@ -147,9 +153,9 @@ class Rulebook:
         return int(row.cells["times"] or 0) if row else 0
 
     @remembered
-    def ladder(self, clock: str, urgency: str, *, at: datetime | None = None) -> tuple[Rung, ...]:
+    def ladder(self, clock: str, urgency: str, process: str = "", *, at: datetime | None = None) -> tuple[Rung, ...]:
         """The rungs of a clock in order of time, of each the first row that fits; none where nobody is late."""
-        rows = self.tables["ladder"].match(at, clock=clock, urgency=urgency)
+        rows = self.tables["ladder"].match(at, process=process, clock=clock, urgency=urgency)
         if not rows or rows[0].cells["rung"] == NO_LADDER:
             return ()
         rungs = [_rung(row) for row in {row.cells["rung"]: row for row in reversed(rows)}.values()]
@@ -185,7 +191,7 @@ class Rulebook:
         return sorted(of_tables.union(turns(self.departments.values()), turns(self.categories.values())))
 
     @cached_property
-    def _offices(self) -> Mapping[str, Department]:
+    def offices(self) -> Mapping[str, Department]:
         return {d.office: d for d in self.departments.values() if d.office}
 
     @cached_property
@@ -236,6 +242,7 @@ def load(files: Mapping[str, str]) -> Rulebook:
 
 
 def _read(reading: Reading) -> Rulebook:
-    districts, processes, tables = reading.districts(), reading.processes(), reading.tables()
+    districts, processes = reading.districts(), reading.processes()
+    tables = reading.tables(processes.values())
     parts = reading.departments(districts), reading.categories(), districts, reading.calendar()
     return Rulebook(version_of(reading.files), processes, *parts, tables)

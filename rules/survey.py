@@ -38,6 +38,10 @@ class Survey:
     def table(self, name: str) -> Table | None:
         return self.book.tables.get(name)
 
+    def has(self, file: str) -> bool:
+        """Whether there is such a file, whatever it says."""
+        return file in self._reading.files
+
     def sound(self, *files: str) -> bool:
         """Whether these files say all they were meant to say; only then can something be missing from them. A name
         that ends with ``/`` is a folder."""

@@ -15,7 +15,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from infra.locale import moment_text
+from infra.locale import moment_text, say
 from infra.settings import settings
 from infra.wording import category_name, clock_name, district_name, party_name, sentence, stage_name, term
 from rules.case import Case, Entry
@@ -97,12 +97,13 @@ def _markdown(case: Case, entries: list[Entry], book: Rulebook) -> str:
 def _clocks(case: Case, book: Rulebook) -> list[dict[str, Any]]:
     """One row per open clock, earliest first."""
     locale = settings().locale
-    running = sorted((c for c in case.clocks if c.runs), key=lambda c: c.due_at)
+    running = sorted((c for c in case.clocks if c.is_open), key=lambda c: c.due_at)
+    process = book.process(case.process)
     return [
         {
-            "clock": clock_name(locale, c.name),
+            "clock": clock_name(locale, c.name, process, c.stage),
             "holder": party_name(book, c.holder, locale),
-            "due": moment_text(c.due_at, locale),
+            "due": say(locale, "stands still") if c.paused_at else moment_text(c.due_at, locale),
             "rung": term(locale, c.rung),
         }
         for c in running

@@ -52,7 +52,7 @@ def stories() -> tuple[Story, ...]:
 
 
 def _story(one: dict[str, Any]) -> Story:
-    parts = {role: [_move(m) for m in one.get(role, ())] for role in ("desk", "lead", "partner", "citizen")}
+    parts = {role: [_move(m) for m in one.get(role, ())] for role in ("desk", "lead", "partner", "reviewer", "citizen")}
     told = {name: one[name] for name in ("title", "result", "complaint", "slow") if name in one}
     return Story(parts=parts, **told)
 

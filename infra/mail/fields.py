@@ -19,12 +19,13 @@ FIELDS: Mapping[str, Sequence[str]] = {
         "number", "subject", "description", "category", "place", "urgency", "urgent", "channel", "received_at", "stage",
         "to_head", "recipient", "greeted", "partners", "shielded", "answer", "reply", "explanation", "final", "contact",
         "contestable", "round", "rounds_left", "contributions", "asked", "result", "task_url", "track_url", "letter",
-        "deadlines", "rate_by", "why", "returnable",
+        "deadlines", "rate_by", "why", "returnable", "appealable",
     ), ()),
-    "lead": _OFFICE, "office": _OFFICE,
+    "lead": _OFFICE, "office": _OFFICE, "author": _OFFICE, "receiver": _OFFICE,
+    "review": ("by", "stage", "verdict", "reason"),
     "complainant": ("name", "phone"), "plan": ("what", "owner", "promised_on"),
     "rating": ("solved", "satisfied", "comment"), "dispute": ("why", "by", "reason", "better"),
-    "own": ("clock", "rung", "due", "holder", "reason", "text", "why"),
+    "own": ("clock", "rung", "due", "holder", "reason", "text", "why", "cause", "until", "how"),
 }  # fmt: skip
 """What ``infra.mail.values`` gives to a letter -> what there is to say of it (none: it is a plain value)."""
 

@@ -5,21 +5,22 @@ A letter tells the case as it was when the letter was decided, however late it l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from infra import access
 from infra.ledger import Letter, Person
 from infra.locale import label
-from infra.wording import category_name, clock_name, district_name, party_name, stage_name, term
+from infra.wording import category_name, clock_name, district_name, party_name, pause_name, stage_name, term
 from rules.case import CITIZEN, Answer, Case, Complaint, Entry, Role
 from rules.departments import Department
 from rules.evolve import fold
+from rules.process import Process
 from rules.rulebook import Rulebook
 
 HEAD = ":head"
-_MOMENTS = ("due",)
+_MOMENTS = ("due", "until")
 _PARTIES = ("holder",)
 _ROUTED = ("complaint_dispatched", "owner_ruled")
 
@@ -55,7 +56,7 @@ def values_for(
     """Texts, moments, lists and mappings for the templates of ``letter``; codes are put in words."""
     case = case_as_told(letter, entries)
     told = entries[: case.seq]
-    words = _Words(book, locale, letter.decided_at)
+    words = _Words(book, locale, case, letter.decided_at)
     return {
         **_matter(case, complaint, words),
         **_parties(letter, case, person, words),
@@ -63,7 +64,7 @@ def values_for(
         **_links(letter, case),
         "letter": letter.letter,
         "deadlines": _deadlines(case, letter.assignment, words),
-        "rate_by": next((c.due_at for c in case.clocks if c.runs and c.name == "rating"), None),
+        "rate_by": next((c.due_at for c in case.clocks if c.runs and c.holder == CITIZEN), None),
         "why": _why(case, told, words),
         "returnable": _returnable(case, book),
         "own": _own(letter, words),
@@ -71,12 +72,21 @@ def values_for(
 
 
 class _Words:
-    """Codes of one rulebook in words of one locale, with whoever was in office at a moment."""
+    """Codes of one rulebook in words of one locale, as the process of one case calls them, with whoever was in office
+    at a moment."""
 
-    def __init__(self, book: Rulebook, locale: str, at: datetime) -> None:
+    def __init__(self, book: Rulebook, locale: str, case: Case, at: datetime) -> None:
         self.book = book
         self.locale = locale
+        self.process = book.process(case.process)
+        self.stage = case.stage
         self._at = at
+
+    def clock(self, name: str) -> str:
+        return clock_name(self.locale, name, self.process, self.stage)
+
+    def cause(self, code: str) -> str:
+        return pause_name(self.book, self.process.name, code, self.locale)
 
     def party(self, code: str | None) -> str:
         return party_name(self.book, code, self.locale)
@@ -124,11 +134,18 @@ def _parties(letter: Letter, case: Case, person: Person, words: _Words) -> dict[
         "recipient": "" if citizen else words.party(letter.to.removesuffix(HEAD)),
         "greeted": person.name if citizen else _person(letter, book),
         "lead": words.office(case.lead) if case.lead else None,
+        "author": words.office(case.lead or _receiver(case, book)),
+        "receiver": words.office(_receiver(case, book)),
         "partners": [words.party(code) for code in case.partners],
         "complainant": _complainant(letter, case, person),
         "shielded": "" if citizen else _shield(case),
         "office": words.office(book.office("desk").code),
     }
+
+
+def _receiver(case: Case, book: Rulebook) -> str:
+    """Who had it at first contact, last: a person there, else the desk for which the catalogue decided."""
+    return next((a.party for a in reversed(case.assignments) if a.role == Role.DESK), book.office("desk").code)
 
 
 def _person(letter: Letter, book: Rulebook) -> str:
@@ -153,15 +170,17 @@ def _shield(case: Case) -> str:
 
 def _progress(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, Any]:
     """What was done, said, promised and rated."""
-    caps = words.book.process(case.process).caps
+    caps = words.process.caps
     return {
+        "appealable": _offers(case, words.process, "appeal") and case.appeals < caps.appeals,
+        "review": case.review and {**case.review, "by": words.party(case.review["by"])},
         "answer": case.answer,
         "reply": case.reply,
         "explanation": case.explanation,
         "final": case.final or case.outcome == "exhausted" or _is_final(told),
         "contact": _last(told, "explanation_given", "contact"),
         "plan": case.plan and {**case.plan, "owner": words.party(case.plan["owner"])},
-        "contestable": case.answer in (Answer.PLANNED, Answer.REFUSED) and case.contests < caps.contests,
+        "contestable": _contestable(case, words.process),
         "round": case.redos,
         "rounds_left": max(0, caps.redos - case.redos),
         "rating": case.rating and {**case.rating, "solved": words.term(case.rating["solved"])},
@@ -170,6 +189,17 @@ def _progress(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, Any
         "asked": _last(told, "partners_requested", "reason"),
         "result": case.result or "",
     }
+
+
+def _offers(case: Case, process: Process, action: str) -> bool:
+    """Whether the present stage gives the citizen this action."""
+    stage = process.stages.get(case.stage)
+    return stage is not None and action in stage.actions.get(Role.CITIZEN, ())
+
+
+def _contestable(case: Case, process: Process) -> bool:
+    explained = case.answer in (Answer.PLANNED, Answer.REFUSED)
+    return explained and case.contests < process.caps.contests and _offers(case, process, "contest")
 
 
 def _contributions(case: Case, words: _Words) -> list[dict[str, str]]:
@@ -207,7 +237,7 @@ def _deadlines(case: Case, assignment: str, words: _Words) -> list[dict[str, Any
     """The running clocks of one assignment and that of the whole case, earliest first."""
     own = [c for c in case.clocks if c.runs and c.assignment in (assignment, None)]
     ordered: list[tuple[datetime, str]] = sorted((c.due_at, c.name) for c in own)
-    return [{"name": clock_name(words.locale, name), "at": at} for at, name in ordered]
+    return [{"name": words.clock(name), "at": at} for at, name in ordered]
 
 
 def _why(case: Case, told: Sequence[Entry], words: _Words) -> dict[str, str]:
@@ -242,7 +272,10 @@ def _told(data: Mapping[str, Any], words: _Words) -> Iterator[tuple[str, Any]]:
         elif name in _PARTIES:
             yield name, words.office(value)
         else:
-            yield name, clock_name(words.locale, value) if name == "clock" else value
+            yield name, _IN_WORDS[name](words, value) if name in _IN_WORDS else value
+
+
+_IN_WORDS: Mapping[str, Callable[[_Words, str], str]] = {"clock": _Words.clock, "cause": _Words.cause}
 
 
 def _last(told: Sequence[Entry], kind: str, field: str) -> str:

@@ -13,13 +13,13 @@ from infra.ledger import KeyReused, UnknownCase
 from infra.locale import label
 from infra.moment import now
 from infra.portal import views
-from infra.portal.intake import TYPES, FieldFault, Submission
+from infra.portal.intake import FieldFault, Submission
 from infra.portal.links import Opened, carry_out, open_link
 from infra.portal.pages import locale_of, services
 from infra.portal.services import Services
 from infra.wording import field_faults, party_name, refusal_text
 from rules.actions import offers
-from rules.case import Case
+from rules.case import TYPES, Case
 from rules.refusals import Refusal
 from rules.rulebook import Rulebook
 
@@ -143,6 +143,9 @@ def _state(case: Case, book: Rulebook, locale: str) -> dict[str, Any]:
         "clocks": views.clocks(case, book, now(), locale),
         "reply": case.reply,
         "plan": dict(case.plan) if case.plan else None,
+        "process": case.process,
+        "pause": views.pause(case, book, locale),
+        "review": views.review(case, book, locale),
         "opened_at": case.opened_at,
         "closed_at": case.closed_at,
     }
@@ -157,6 +160,7 @@ def _task(opened: Opened, locale: str) -> dict[str, Any]:
         "number": case.number,
         "stage": case.stage or "received",
         "role": own.role,
+        "pause": views.pause(case, book, locale),
         "party": {"code": own.party, "name": party_name(book, own.party, locale)},
         "actions": [{"name": o.action, "fields": [views.api_field(f, case, book) for f in o.fields]} for o in possible],
         "refused": [{"name": name, "code": r.code, "reason": refusal_text(r, book, locale)} for name, r in refused],

@@ -19,7 +19,7 @@ from infra.portal.roles import COOKIE, HOMES, AtDesk
 from infra.portal.services import Services
 from infra.wording import category_name, district_name, letter_name, party_name, stage_name, term
 from rules.case import Role
-from rules.rulebook import Rulebook
+from rules.rulebook import STANDARD, Rulebook
 
 router = APIRouter(include_in_schema=False)
 Provided = Depends(services)
@@ -64,14 +64,15 @@ async def sign_out() -> Response:
 async def cases(request: Request, provided: Services = Provided, who: Session = AtDesk) -> HTMLResponse:
     """The list, filtered by the query: stage, district, category, department, urgency, number, late, closed."""
     book, locale, moment, asked = await provided.ledger.active(), locale_of(request), now(), request.query_params
-    names = ("stage", "district", "category", "department", "urgency", "number")
-    chosen = {name: asked.get(name) or None for name in names}
+    fields = ("stage", "district", "category", "department", "urgency", "number")
+    chosen = {name: asked.get(name) or None for name in fields}
+    names = _stage_names(book, locale)
     wanted = CaseFilter(**chosen, late=bool(asked.get("late")), is_open=not asked.get("closed"))
     found = await provided.ledger.list_cases(wanted, now=moment, limit=PER_PAGE, after=_mark(asked.get("after")))
     rows = [
         {
             "case": row,
-            "stage": stage_name(book, "standard", row.stage, locale),
+            "stage": names.get(row.stage) or stage_name(book, STANDARD, row.stage, locale),
             "category": category_name(book, row.category, locale),
             "district": district_name(book, row.district, locale),
             "lead": party_name(book, row.lead, locale),
@@ -135,10 +136,19 @@ def _run_url(provided: Services, run_id: str | None) -> str:
     return f"{base}/runs/flow-run/{run_id}" if base and run_id else ""
 
 
+def _stage_names(book: Rulebook, locale: str) -> dict[str, str]:
+    """Stages of all processes in words; one that several have is called as in the standard process."""
+    standard = book.process(STANDARD)
+    stages = [s for process in (standard, *book.processes.values()) for s in process.stages.values()]
+    names: dict[str, str] = {}
+    for stage in stages:
+        names.setdefault(stage.name, label(stage.label, locale))
+    return names
+
+
 def _choices(book: Rulebook, locale: str) -> dict[str, list[tuple[str, str]]]:
-    process = book.process("standard")
     return {
-        "stage": [(s.name, label(s.label, locale)) for s in process.stages.values()],
+        "stage": list(_stage_names(book, locale).items()),
         "district": [(d.code, label(d.name, locale)) for d in book.districts.values()],
         "category": [(c.code, category_name(book, c.code, locale)) for c in book.categories.values()],
         "department": [(d.code, label(d.name, locale)) for d in book.departments.values()],

@@ -12,10 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from infra.ledger import Person
 from infra.moment import now
-from rules.case import Complaint
+from rules.case import TYPES, Complaint
 from rules.rulebook import Rulebook
 
-TYPES = ("complaint", "consultation", "help", "report", "suggestion", "praise")
 NEWLINES = "\n\r\t"
 
 

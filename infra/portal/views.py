@@ -14,10 +14,12 @@ from infra.wording import (
     clock_name,
     district_name,
     party_name,
+    pause_name,
     refusal_text,
     sentence,
     stage_name,
     term,
+    verdict_name,
 )
 from rules.actions import Offer, offers
 from rules.case import CITIZEN, Assignment, Case, Clock, Complaint, Entry, Role
@@ -27,6 +29,8 @@ from rules.rulebook import Rulebook
 
 HANDLING = (StageKind.DEPARTMENTAL_FIX, StageKind.COORDINATION)
 NOT_FOR_CITIZENS = {"rung_reached"}
+SAID_OPENLY = {"clocks_paused", "decision_upheld", "decision_overturned", "review_concluded"}
+"""Entries whose reason the citizen has a right to read."""
 LONG_TEXT = {"reply", "reason", "note", "plan", "contribution", "text", "comment"}
 
 
@@ -52,7 +56,27 @@ def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict
         "explanation": case.explanation,
         "plan": {**case.plan, "owner": party_name(book, case.plan["owner"], locale)} if case.plan else None,
         "rating": case.rating,
+        "pause": pause(case, book, locale),
+        "review": review(case, book, locale),
+        "reviewer": next((party_name(book, a.party, locale) for a in case.open_assignments(Role.REVIEWER)), ""),
     }
+
+
+def pause(case: Case, book: Rulebook, locale: str) -> dict[str, Any] | None:
+    """Why the clocks stand still, since when, and until when at most (moments as ISO texts)."""
+    if not case.pause:
+        return None
+    told = {name: case.pause[name] for name in ("cause", "reason", "since", "until")}
+    return told | {"label": pause_name(book, case.process, case.pause["cause"], locale)}
+
+
+def review(case: Case, book: Rulebook, locale: str) -> dict[str, Any] | None:
+    """What somebody who did not decide said about the present decision."""
+    if not case.review:
+        return None
+    d = case.review
+    words = {"by": party_name(book, d["by"], locale), "label": verdict_name(book, case.process, d["verdict"], locale)}
+    return {"verdict": d["verdict"], "reason": d["reason"], **words}
 
 
 def place(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> str:
@@ -67,7 +91,8 @@ def steps(case: Case, book: Rulebook, locale: str) -> list[dict[str, Any]]:
     """The stages for a progress bar: passed, present or ahead."""
     process = book.process(case.process)
     handled = any(process.stages[name].kind in HANDLING for name in case.visits if name in process.stages)
-    ahead = {"feedback"} if handled else {"first_contact", "departmental_fix", "feedback"}
+    kinds = (StageKind.FEEDBACK,) if handled else (StageKind.FIRST_CONTACT, HANDLING[0], StageKind.FEEDBACK)
+    ahead = {next((s.name for s in process.stages.values() if s.kind == kind), "") for kind in kinds}
     shown = [s for s in process.stages.values() if s.name in case.visits or s.name in ahead]
     return [
         {
@@ -82,17 +107,18 @@ def clock(item: Clock, case: Case, book: Rulebook, now: datetime, locale: str) -
     holder = item.holder if item.assignment else case.lead or item.holder
     return {
         "name": item.name,
-        "label": clock_name(locale, item.name),
+        "label": clock_name(locale, item.name, book.process(case.process), item.stage),
         "holder": party_name(book, holder, locale),
         "due_at": item.due_at,
-        "late": item.due_at < now and item.holder != CITIZEN,
+        "late": item.runs and item.due_at < now and item.holder != CITIZEN,
+        "paused": not item.runs,
         "rung": term(locale, item.rung),
     }
 
 
 def clocks(case: Case, book: Rulebook, now: datetime, locale: str, *, assignment: str = "") -> list[dict[str, Any]]:
-    """Running clocks, earliest first; for one assignment its own and that of the whole case."""
-    running = [c for c in case.clocks if c.runs and (not assignment or c.assignment in (assignment, None))]
+    """Clocks that run or stand still, earliest first; for one assignment its own and that of the whole case."""
+    running = [c for c in case.clocks if c.is_open and (not assignment or c.assignment in (assignment, None))]
     return [clock(c, case, book, now, locale) for c in sorted(running, key=lambda c: c.due_at)]
 
 
@@ -107,7 +133,8 @@ def timeline(
 def _told(case: Case, entry: Entry, book: Rulebook, locale: str, *, public: bool) -> dict[str, Any]:
     d = entry.data
     quoted = next((str(d[name]) for name in ("reply", "text", "contribution", "comment") if name in d), "")
-    inside = "" if public else str(d.get("reason") or d.get("note") or "")
+    is_open = not public or entry.kind in SAID_OPENLY
+    inside = str(d.get("reason") or d.get("note") or "") if is_open else ""
     return {
         "at": entry.at,
         "kind": entry.kind,
@@ -149,13 +176,17 @@ def _field(field: Field, case: Case, book: Rulebook, locale: str) -> dict[str, A
         "minimum": field.minimum,
         "maximum": field.maximum,
         "default": (field.default(book, case) if field.default else None) or "",
-        "choices": [(code, _choice_label(code, field.name, book, locale)) for code in codes],
+        "choices": [(code, _choice_label(code, field.name, case, book, locale)) for code in codes],
     }
 
 
-def _choice_label(code: str, field: str, book: Rulebook, locale: str) -> str:
+def _choice_label(code: str, field: str, case: Case, book: Rulebook, locale: str) -> str:
     if field in ("department", "partners"):
         return party_name(book, code, locale)
+    if field == "cause":
+        return pause_name(book, case.process, code, locale)
+    if field == "verdict":
+        return verdict_name(book, case.process, code, locale)
     return category_name(book, code, locale) if field == "category" else term(locale, code)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infra.deployments import POOL, deploy, described, worker_environment
-from infra.settings import ROOT
+from infra.settings import ROOT, RULEBOOKS, settings
 from tests.prefect_server import PREFECT, PrefectServer, Process, Town, surroundings, until
 
 pytestmark = pytest.mark.slow
+SHIPPED = {path.stem for path in (RULEBOOKS / "qingdao" / "process").glob("*.yaml")}
 
 
 async def schedules(server: PrefectServer, name: str) -> list[dict[str, object]]:
@@ -30,14 +33,34 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
     after = {name: (await prefect_server.call("GET", f"/deployments/name/{name}"))["id"] for name in second}
 
     assert before == after
-    assert set(first) == {"complaint/standard", "pulse/pulse"}
+    assert set(first) == {*(f"complaint/{name}" for name in SHIPPED), "pulse/pulse"}
     assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
     assert await schedules(prefect_server, "complaint/standard") == []
 
 
-async def test_every_process_file_has_a_deployment():
-    names = {one["name"] for one in described()}
-    assert {path.stem for path in (ROOT / "rules" / "qingdao" / "process").glob("*.yaml")} <= names
+def test_prefect_yaml_lists_every_shipped_process_and_nothing_else():
+    listed = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
+    assert {one["name"] for one in listed if "complaint" in one["tags"]} == SHIPPED
+    assert [one["name"] for one in described()] == [one["name"] for one in listed]
+
+
+async def test_one_more_process_file_in_another_rulebook_gets_its_deployment(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    city = shutil.copytree(RULEBOOKS / "qingdao", tmp_path / "city")
+    text = (city / "process" / "standard.yaml").read_text("utf-8")
+    own = text.replace("name: standard", "name: express").replace("en: Standard process", "en: Express")
+    (city / "process" / "express.yaml").write_text(own, "utf-8")
+    monkeypatch.setenv("MINSHENG_RULEBOOK", str(city))
+    settings.cache_clear()
+    try:
+        assert "complaint/express" in await deploy(prefect_server.api)
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    made = await prefect_server.call("GET", "/deployments/name/complaint/express")
+    assert (made["entrypoint"], made["tags"]) == ("flows.complaint.complaint", ["complaint"])
+    assert made["description"] == "标准流程 — Express."
 
 
 async def test_the_pulse_can_beat_faster_and_beats_by_itself(town: Town):

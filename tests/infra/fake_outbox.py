@@ -154,6 +154,7 @@ def every_letter() -> FakeOutbox:
     _unclear_and_withdrawn(outbox, number="QD261123-DDDD5555")
     _refused(outbox, number="QD261123-EEEE6666")
     _moved(outbox, number="QD261123-FFFF7777")
+    _petition(outbox, number="QD261123-GGGG8888")
     return outbox
 
 
@@ -222,3 +223,17 @@ def _refused(outbox: FakeOutbox, number: str) -> None:
     text = "位置是业主大会三分之二以上同意定下的。您可以在下次大会上提出动议,街道会派人到场说明。"
     outbox.act("explain", "lead-2", number, text=text, contact=CONTACT)
     outbox.act("rate", "citizen-1", number, solved="no", satisfied=2)
+
+
+def _petition(outbox: FakeOutbox, number: str) -> None:
+    outbox.open(replace(GARBAGE, type="petition", channel="petition"), number=number)
+    outbox.act("dispatch", "desk-1", number, department="shinan-urban")
+    outbox.act("pause", "lead-1", number, cause="expert_opinion", reason="等待垃圾量评估报告。")
+    outbox.wait(timedelta(days=61), number)
+    outbox.act("fix", "lead-1", number, reply="已加开一班清运。")
+    outbox.act("appeal", "citizen-1", number, reason="加开的一班在夜里十二点,吵得睡不着。")
+    outbox.act("overturn", "reviewer-1", number, reason="夜间作业扰民,请改在白天清运。")
+    outbox.act("fix", "lead-2", number, reply="改为每天早晚各一次。")
+    outbox.act("appeal", "citizen-1", number, reason="早上一班仍然太早。")
+    outbox.act("uphold", "reviewer-2", number, reason="六点半以后作业符合规定。")
+    outbox.act("rate", "citizen-1", number, solved="partly", satisfied=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -10,21 +11,25 @@ from infra.demo.forms import forms_of
 from infra.demo.play import sample
 from infra.demo.post import NUMBER, task_tokens
 from infra.demo.script import Move, stories
-from rules.actions import BY_KIND
-from rules.case import Complaint
+from rules.case import Complaint, Role
+from rules.process import Process
 from rules.rulebook import Rulebook
 
-ALL_ACTIONS = {name for actions in BY_KIND.values() for name in actions}
+
+def test_there_are_thirteen_different_stories():
+    assert len(stories()) == 13
+    assert len({story.title for story in stories()}) == 13
 
 
-def test_there_are_twelve_different_stories():
-    assert len(stories()) == 12
-    assert len({story.title for story in stories()}) == 12
-
-
-def test_every_action_of_the_process_is_played():
+def test_every_action_of_every_process_is_played(book: Rulebook):
+    parties = [p for process in book.processes.values() for p in (process.always, *_actions(process))]
+    offered = {name for party in parties for names in party.values() for name in names}
     played = {move.action for story in stories() for moves in story.parts.values() for move in moves}
-    assert played == ALL_ACTIONS
+    assert played == offered
+
+
+def _actions(process: Process) -> list[Mapping[Role, tuple[str, ...]]]:
+    return [stage.actions for stage in process.stages.values()]
 
 
 def test_every_honest_end_is_reached():
@@ -56,11 +61,11 @@ def test_nobody_in_a_story_is_real(story):
     assert story.complaint.get("phone", "0532-5557").startswith("0532-5557")
 
 
-def test_past_the_twelfth_they_come_again_and_can_be_told_apart():
+def test_past_the_last_they_come_again_and_can_be_told_apart():
     played = list(sample(25))
     assert len(played) == 25
     assert len({story.title for story in played}) == 25
-    assert played[12].complaint["subject"] != played[0].complaint["subject"]
+    assert played[13].complaint["subject"] != played[0].complaint["subject"]
 
 
 def test_values_are_found_in_what_the_form_offers():

@@ -22,9 +22,14 @@ from tests.infra.fake_outbox import CITIZEN_MAIL, FUMES, GARBAGE, NUMBER, FakeOu
 CHINESE = re.compile(r"[一-鿿]")
 TASK = re.compile(r"/task/([\w.~-]+)")
 NAME, PHONE = "王女士", "0532-55570001"
-TASKS = {"desk_task", "lead_task", "partner_task", "explanation_task", "information_added"}
-OWES_A_TASK_LINK = TASKS | {"reply", "explanation"}
-TO_CITIZEN = {"receipt", "reply", "explanation", "extension_notice", "closed", "withdrawn"}
+TASKS = {
+    "desk_task", "lead_task", "partner_task", "explanation_task", "information_added", "review_task", "pause_ended",
+}  # fmt: skip
+OWES_A_TASK_LINK = TASKS | {"reply", "explanation", "review_notice", "review_result", "pause_notice"}
+TO_CITIZEN = {
+    "receipt", "reply", "explanation", "extension_notice", "closed", "withdrawn",
+    "acceptance_notice", "review_notice", "review_result", "pause_notice",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -88,3 +88,17 @@ def life(book: Rulebook):
         return Life(book, Complaint(**NOISE | matter))
 
     return begin
+
+
+@pytest.fixture
+def life_under():
+    """A new complaint under Qingdao's rulebook with some texts replaced: ``(file, old, new)``."""
+
+    def begin(*changes: tuple[str, str, str], **matter: Any) -> Life:
+        files = dict(read_folder(RULEBOOKS / "qingdao"))
+        for file, old, new in changes:
+            assert old in files[file], f"{old!r} is no longer in {file}"
+            files[file] = files[file].replace(old, new, 1)
+        return Life(build(files), Complaint(**NOISE | matter))
+
+    return begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
@@ -33,10 +34,30 @@ def faults(files: Mapping[str, str]) -> list[str]:
     return [str(fault) for fault in raised.value.faults]
 
 
-@pytest.mark.parametrize("file", sorted(QINGDAO))
+OPTIONAL = {"processes.csv", *(name for name in QINGDAO if name.startswith("process/"))} - {"process/standard.yaml"}
+
+
+@pytest.mark.parametrize("file", sorted(QINGDAO.keys() - OPTIONAL))
 def test_no_file_may_be_missing(file: str):
     told = faults({n: t for n, t in QINGDAO.items() if n != file})
     assert [f for f in told if f.startswith(f"{file} is missing from the rulebook; take the one of")]
+
+
+def test_a_process_that_is_named_has_to_be_there():
+    without = {n: t for n, t in QINGDAO.items() if n != "process/petition.yaml"}
+    assert any("processes.csv:4 [process] unknown process 'petition'" in fault for fault in faults(without))
+
+
+def test_a_city_with_one_process_needs_no_table_of_processes():
+    one = {n: t for n, t in QINGDAO.items() if n not in OPTIONAL | {"permits.csv"}}
+    lines = one["deadlines.csv"].splitlines(keepends=True)
+    own = re.compile("[^,]*,((urgent|consultation|petition),|,(acceptance|appeal|review|re_review),)")
+    one["deadlines.csv"] = "".join(line for line in lines if not own.match(line))
+    ladder = one["ladder.csv"].replace('"rating,appeal"', "rating").splitlines(keepends=True)
+    one["ladder.csv"] = "".join(line for line in ladder if not line.startswith("warn-petition"))
+    book = build(one)
+    assert list(book.processes) == ["standard"]
+    assert book.process_for(complaint("燃气泄漏")).value == "standard"
 
 
 @pytest.mark.parametrize("file", sorted(QINGDAO))

@@ -16,7 +16,7 @@ from infra.explaining import Words
 from infra.ledger import NoRulebook
 from infra.locale import CITY_ZONE, label
 from infra.moment import now
-from infra.portal.intake import TYPES, FieldFault, Submission
+from infra.portal.intake import FieldFault, Submission
 from infra.portal.links import NoSuchLink
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import OwnPage, Workbench
@@ -25,6 +25,7 @@ from infra.portal.workbench.shared import Provided, typed
 from infra.wording import category_name, term
 from infra.workbench import drafts, versions
 from infra.workbench.comparing import ACTIVE, DRAFT, book_of
+from rules.case import TYPES
 from rules.explain import explain
 from rules.rulebook import Rulebook
 
