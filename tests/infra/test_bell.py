@@ -1,0 +1,89 @@
+"""及时回应: who stores a signal rings; whoever listens hears it at once, and a bell that nobody hears says so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+from infra.bell import listening, ring
+from infra.ledger import Ledger
+from infra.ledger.database import Database
+
+
+class Ears:
+    """Hears numbers, and lets a test wait for so many."""
+
+    def __init__(self) -> None:
+        self.numbers: list[str] = []
+        self._more = asyncio.Event()
+
+    def hear(self, number: str) -> None:
+        self.numbers.append(number)
+        self._more.set()
+
+    async def until(self, count: int) -> list[str]:
+        async with asyncio.timeout(20):
+            while len(self.numbers) < count:
+                self._more.clear()
+                await self._more.wait()
+        return self.numbers
+
+
+async def somebody_hears(db: Database) -> None:
+    """A connection that listens is made in the background."""
+    async with asyncio.timeout(20):
+        while not await ring(db, "QD000000-TEST"):  # noqa: ASYNC110 -- the far side has no event to wait for
+            await asyncio.sleep(0.05)
+
+
+async def test_a_bell_that_nobody_hears_says_so(ledger: Ledger):
+    assert not await ring(ledger.db, "QD000000-A")
+
+
+async def test_numbers_are_heard_in_the_order_in_which_they_were_rung(ledger: Ledger):
+    ears = Ears()
+    async with listening(ledger.db, ears.hear):
+        await somebody_hears(ledger.db)
+        for number in ("QD000000-A", "QD000000-B", "QD000000-A"):
+            assert await ring(ledger.db, number)
+        await ears.until(4)
+    assert [n for n in ears.numbers if n != "QD000000-TEST"][-3:] == ["QD000000-A", "QD000000-B", "QD000000-A"]
+
+
+async def test_whoever_stopped_listening_is_not_rung_for(ledger: Ledger):
+    async with listening(ledger.db, Ears().hear):
+        await somebody_hears(ledger.db)
+    assert not await ring(ledger.db, "QD000000-A")
+
+
+async def test_of_two_listeners_beside_one_file_the_later_hears_and_the_earlier_takes_nothing_away(
+    sqlite_ledger: Ledger,
+):
+    first, second = Ears(), Ears()
+    async with listening(sqlite_ledger.db, second.hear):
+        pass
+    async with listening(sqlite_ledger.db, first.hear), listening(sqlite_ledger.db, second.hear):
+        assert await ring(sqlite_ledger.db, "QD000000-A")
+        assert await second.until(1) == ["QD000000-A"]
+    assert first.numbers == []
+
+
+async def test_a_listener_that_was_killed_leaves_a_socket_that_nobody_hears(sqlite_ledger: Ledger):
+    place = Path(str(sqlite_ledger.db.engine.url.database)).with_name("bell")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(place))
+    assert place.exists() and not await ring(sqlite_ledger.db, "QD000000-A")
+    ears = Ears()
+    async with listening(sqlite_ledger.db, ears.hear):
+        assert await ring(sqlite_ledger.db, "QD000000-B")
+        assert await ears.until(1) == ["QD000000-B"]
+
+
+async def test_beside_a_ledger_whose_path_is_too_long_for_a_socket_there_is_no_bell(tmp_path: Path):
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    db = Database(f"sqlite+aiosqlite:///{folder / 'ledger.db'}")
+    async with listening(db, Ears().hear):
+        assert not await ring(db, "QD000000-A")
+    await db.close()

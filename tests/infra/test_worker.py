@@ -1,0 +1,86 @@
+"""The warm worker leans on private parts of the pinned Prefect; these tests say when a new Prefect has moved them."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import prefect.flow_engine as engine
+import pytest
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.workers.base import BaseWorker
+
+from infra.handover import hand_over, handed_over
+from infra.ledger import Activation
+from infra.warm_engine import KnowingClient, load
+from infra.worker import WarmWorker
+from rules.case import Case
+
+API = "http://127.0.0.1:1/api"
+"""Nobody listens there: whatever asks the server fails."""
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", API)
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]  # whatever Prefect has there
+
+
+def test_the_private_parts_of_the_worker_are_where_they_were():
+    assert parameters(BaseWorker._submit_run) == ["self", "flow_run"]
+    assert parameters(BaseWorker._propose_pending_state) == ["self", "flow_run"]
+    assert parameters(BaseWorker._release_limit_slot) == ["self", "flow_run_id"]
+    attributes = vars(WarmWorker(work_pool_name="complaints"))
+    assert {"_submitting_flow_run_ids", "_exit_stack", "_limit"} <= attributes.keys()
+
+
+def test_the_parts_of_the_engine_that_are_left_out_are_where_they_were():
+    assert {"capture_sigterm", "observe_flow_run_suspension"} <= vars(engine).keys()
+    assert parameters(engine.AsyncFlowRunEngine.begin_run) == ["self"]
+    assert parameters(engine.AsyncFlowRunEngine.set_state) == ["self", "state", "force"]
+
+
+def a_run(**more: object) -> FlowRun:
+    return FlowRun.model_validate({"id": uuid4(), "flow_id": uuid4(), "name": "QD000000-A", **more})
+
+
+async def test_what_the_worker_knows_of_a_run_is_not_asked_again():
+    client, run = KnowingClient(), a_run()
+    client.remember(run)
+
+    assert await client.read_flow_run(run.id) is run
+    assert (await client.set_flow_run_name(run.id, "QD000000-A")).status_code == 204
+    policy = FlowRunPolicy(retries=0)
+    assert (await client.update_flow_run(flow_run_id=run.id, flow_version="1", empirical_policy=policy)).is_success
+
+
+async def test_only_so_many_runs_are_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("infra.warm_engine.REMEMBERED", 2)
+    client, runs = KnowingClient(), [a_run() for _ in range(3)]
+    for run in runs:
+        client.remember(run)
+    assert list(client._runs) == [run.id for run in runs[1:]]
+
+
+def test_the_flow_that_is_loaded_has_a_place_for_results_and_keeps_none():
+    flow = load("flows.complaint.complaint")
+    assert flow.result_storage is not None
+    assert flow.persist_result is False
+
+
+def test_an_activation_is_handed_over_once_and_to_its_own_case_only():
+    opened = datetime(2026, 11, 23, tzinfo=UTC)
+    case = Case(
+        number="QD000000-A", rulebook="1", process="standard", opened_at=opened, channel="web", type="complaint",
+        category=None, district=None,
+    )  # fmt: skip
+    given = Activation("QD000000-A", 3, case)
+    handover = hand_over(given)
+
+    assert handed_over("QD000000-B") is None
+    assert handed_over("QD000000-A") is given
+    assert handed_over("QD000000-A") is handover.take("QD000000-A") is None
