@@ -209,6 +209,7 @@ def message_ids() -> Iterator[str]:
         diff_words.WORDS,
         page_words.ROLES,
         page_words.SENTENCES,
+        page_words.STATES,
         picture_words.OUTCOMES,
         picture_words.SENTENCES,
     ):

@@ -13,6 +13,7 @@ from infra.portal.app import create_app
 from infra.portal.services import Services
 from infra.settings import SettingsFault, prefect_api_url, prefect_auth, settings
 from infra.up.ports import can_bind
+from infra.workbench.trials import Trials
 
 GRACE = 3
 """Seconds for answers that are on their way when the portal is asked to stop."""
@@ -42,9 +43,10 @@ def _services() -> Services:
     """Without Prefect the portal serves all the same, and the pulse wakes the cases later."""
     known = settings()
     ledger = Ledger(known.ledger_url)
-    try:
-        orchestrator = Orchestrator(ledger, prefect_api_url(), auth=prefect_auth())
-    except SettingsFault:
-        orchestrator = None
     courier = Courier(ledger, Mailer(known.smtp_url), known)
-    return Services(ledger=ledger, settings=known, orchestrator=orchestrator, courier=courier)
+    try:
+        api, auth = prefect_api_url(), prefect_auth()
+    except SettingsFault:
+        return Services(ledger=ledger, settings=known, courier=courier)
+    orchestrator, trials = Orchestrator(ledger, api, auth=auth), Trials(api, auth=auth)
+    return Services(ledger=ledger, settings=known, orchestrator=orchestrator, courier=courier, trials=trials)

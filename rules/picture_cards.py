@@ -42,6 +42,8 @@ def stage_card(box: StageBox, hues: Mapping[str, str]) -> Card:
     room = INNER - text_width(box.owner, 12) - 30
     y = lines(shapes, wrapped(box.title, 17, room, bold=True), Text(PAD, 30, "", "ink", 17, bold=True), 22) - 22
     y = lines(shapes, wrapped(box.clause, 12, INNER), Text(PAD, y + 21, "", "soft", 12)) - 17
+    for note in box.notes:
+        y = lines(shapes, wrapped(note, 12, INNER), Text(PAD, y + 17, "", "soft", 12)) - 17
     if box.figures:
         y = _figures(shapes, box, y + 14)
     y += 12

@@ -10,6 +10,7 @@ from infra.mail.courier import Courier
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.settings import Settings
+from infra.workbench.trials import Trials
 from rules.case import Case
 
 log = logging.getLogger("minsheng.portal")
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     orchestrator: Orchestrator | None = None
     courier: Courier | None = None
+    trials: Trials | None = None
 
     async def follow_up(self, case: Case) -> None:
         """After a signal was stored: wake the run if the case moves, and send what was decided.
@@ -38,6 +40,7 @@ class Services:
             await self.courier.deliver(case.number)
 
     async def close(self) -> None:
-        if self.orchestrator is not None:
-            await self.orchestrator.close()
+        for client in (self.orchestrator, self.trials):
+            if client is not None:
+                await client.close()
         await self.ledger.close()

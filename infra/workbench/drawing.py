@@ -15,7 +15,8 @@ from infra.settings import settings
 from infra.workbench.picture_words import PictureWords
 from rules.drawing import svg
 from rules.mermaid import mermaid
-from rules.picture import Picture, picture
+from rules.picture import Picture
+from rules.picturing import picture
 from rules.rulebook import Rulebook
 
 FORMS: Mapping[str, tuple[str, Callable[[Picture], str]]] = {"svg": (".svg", svg), "mermaid": (".mmd", mermaid)}

@@ -5,7 +5,15 @@ from __future__ import annotations
 ROLES = {"desk": "City desk", "process_owner": "Process owner", "approver": "Approver"}
 """Role of whoever signs in -> English label."""
 
+STATES = {
+    "SCHEDULED": "Waits for its turn", "PENDING": "Begins", "RUNNING": "Running", "COMPLETED": "Done",
+    "FAILED": "Failed", "CRASHED": "Broken off", "CANCELLING": "Stops", "CANCELLED": "Stopped", "PAUSED": "Paused",
+}  # fmt: skip
+"""Prefect's type of a state -> English label."""
+
 SENTENCES = {
+    "no_prefect": "The portal is not connected to Prefect, so no trial can be started here.",
+    "prefect_away": "Prefect does not answer just now; look again in a moment.",
     "foreign": "This form was sent from another page, so nothing was done. Open our page and try again.",
 }
 """Code -> English sentence."""

@@ -26,12 +26,15 @@ SENTENCES = {
     "late": "%(count)s late", "half": "half within %(length)s", "ninety": "90%% within %(length)s",
     "returns": "returns: up to %(count)s", "redos": "redos: up to %(count)s",
     "contests": "contests: up to %(count)s", "appeals": "reviews: up to %(count)s",
-    "pauses": "pauses: up to %(count)s", "due": "when due",
+    "pauses": "pauses: up to %(count)s", "extensions": "extensions: up to %(count)s",
+    "pause": "clocks may stand still: %(cause)s, up to %(span)s",
+    "guard": "%(action)s: only while the table %(table)s allows it",
+    "chosen": "%(outcome)s: the table %(table)s may turn it into another outcome", "due": "when due",
     "wd": "%(n)s working days", "d": "%(n)s days", "h": "%(n)s hours", "min": "%(n)s minutes",
     "one_wd": "1 working day", "one_d": "1 day", "one_h": "1 hour",
     "before": "%(span)s before", "after": "%(span)s after", "handler": "handler", "head": "head of department",
 }  # fmt: skip
-"""Code of :mod:`rules.picture`, unit of a span, or whom a rung reaches -> English."""
+"""Code of :mod:`rules.picturing`, unit of a span, or whom a rung reaches -> English."""
 
 
 class PictureWords:
@@ -45,11 +48,11 @@ class PictureWords:
 
     def outcome(self, stage: Stage, outcome: str) -> str:
         """A verdict has the name that its stage gives it."""
-        own = getattr(stage, "verdicts", {}).get(outcome)
+        own = stage.verdicts.get(outcome)
         return self.label(own) if own else outcome_name(self._locale, outcome)
 
     def clock(self, stage: str, name: str) -> str:
-        return clock_name(self._locale, name)
+        return clock_name(self._locale, name, self._process, stage)
 
     def term(self, code: str) -> str:
         return term(self._locale, code)

@@ -16,9 +16,10 @@ from infra.workbench.picture_words import PictureWords
 from rules.case import CLOSED
 from rules.drawing import svg
 from rules.mermaid import mermaid
-from rules.picture import Live, Picture, StageFigures, picture
+from rules.picture import Live, Picture, StageFigures
 from rules.picture_layout import Sheet, layout
 from rules.picture_shapes import Text, text_width, wrapped
+from rules.picturing import picture
 from rules.process import Process, read_process
 from rules.rulebook import Rulebook
 

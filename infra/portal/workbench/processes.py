@@ -23,7 +23,8 @@ from infra.workbench.comparing import ACTIVE, book_of
 from infra.workbench.drawing import FORMS
 from infra.workbench.picture_words import PictureWords, outcome_name
 from rules.drawing import svg
-from rules.picture import Live, picture
+from rules.picture import Live
+from rules.picturing import picture
 from rules.process import Process
 from rules.rulebook import Rulebook
 from rules.variants import Variant, never_taken, variants
