@@ -150,7 +150,7 @@ REVIEW = "party: [above, supervision, leading_group]\n    clocks:\n      review"
             "stages.review.letters",
             "nobody tells",
         ),
-        (PETITION, "on_due: silent", "on_due: silence", "stages.feedback.outcomes.silent", "did you mean silence"),
+        (PETITION, "on_due: silent", "on_due: silence", "stages.feedback.clocks.appeal.on_due", "did you mean silent"),
         (PETITION, "stopped_by: contact", "stopped_by: phone", "clocks.contact.stopped_by", "nobody may 'phone'"),
         (PETITION, "longest: 15 d", "longest: 15 days", "pauses.citizen_documents.longest", "write for example"),
         (PETITION, "longest: 15 d", "longest: 0 d", "pauses.citizen_documents.longest", "no time to wait"),
