@@ -53,6 +53,7 @@ async def test_a_page_of_another_role_says_which_one_it_needs(browser, role, pag
     assert answer.status_code == 403
     assert needed in answer.text
     assert "Wang" in answer.text
+    assert "--role desk" in answer.text
 
 
 async def test_a_stranger_is_asked_to_sign_in(browser):
