@@ -106,7 +106,9 @@ def _add_errors(app: FastAPI) -> None:
     async def another_role(request: Request, fault: NotAllowed) -> HTMLResponse:
         needed = [say(locale_of(request), ROLES[role]) for role in fault.needed]
         home = HOMES.get(fault.session.role, "/")
-        return page(request, "other_role", status=403, session=fault.session, needed=needed, home=home)
+        return page(
+            request, "other_role", status=403, session=fault.session, needed=needed, home=home, role=fault.needed[0]
+        )
 
     @app.exception_handler(VersionRefusal)
     async def refusal(request: Request, fault: VersionRefusal) -> HTMLResponse:
