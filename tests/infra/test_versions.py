@@ -297,7 +297,7 @@ def test_every_refusal_is_said_in_chinese_too():
 async def test_two_versions_are_compared_in_words(ledger: Ledger, book: Rulebook, book_files, now):
     newer = await versions.submit_files(ledger, quicker(book_files), by="王科", at=now)
     found = await comparing.compare(ledger, "active", newer.id[:6], at=now)
-    assert found.sentences("en") == ["Handling: 5 wd → 3 wd (Normal; Standard process)."]
-    assert found.sentences("zh_CN") == ["办理:5 个工作日 → 3 个工作日(普通;标准流程)。"]
+    assert found.sentences("en") == ["Handling: 5 wd → 3 wd (Normal; Standard process and Urgent process)."]
+    assert found.sentences("zh_CN") == ["办理:5 个工作日 → 3 个工作日(普通;标准流程和紧急流程)。"]
     draft = await drafts.open_draft(ledger, by="王科", at=now, base=newer.id)
     assert (await comparing.compare(ledger, newer.id, f"draft:{draft.id}", at=now)).changes == []
