@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import requests
 
+from infra.bench.lives import COMPLAINT
+from infra.demo.visitor import Visitor
 from tests.infra.test_cli import minsheng, one_sentence
 
 ROOT = Path(__file__).parents[2]
@@ -138,14 +140,14 @@ def test_a_second_one_on_the_same_folder_is_refused(city: City, tmp_path: Path):
     assert "already runs" in one_sentence(minsheng("up", *ports, cwd=tmp_path))
 
 
-def test_a_worker_that_is_killed_comes_back_and_works(city: City, tmp_path: Path):
+def test_a_worker_that_is_killed_comes_back_and_works(city: City):
     killed = city.worker()
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
     until(lambda: city.worker() not in (None, killed), seconds=5)
-    done = minsheng("bench", "--lives", "2", "--at-once", "1", "--data", str(city.folder), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["closed"] == 2
+    visitor = Visitor(city.addresses["portal"])
+    receipt = visitor.submit(COMPLAINT, "after the death of a worker")
+    until(lambda: visitor.case(receipt["number"], receipt["tracking_key"])["stage"] == "departmental_fix")
 
 
 def test_files_go_through_the_portal_that_runs(city: City, tmp_path: Path):
