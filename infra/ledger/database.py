@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 BUSY_MS = 30_000
 """Milliseconds a SQLite writer waits for the one write lock."""
+RESTED = 20.0
+"""Seconds after which a connection is asked whether it is alive; firewalls forget idle ones without a word."""
 
 
 class Database:
@@ -22,14 +25,20 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            url, json_serializer=compact, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+            url, json_serializer=compact, pool_size=pool_size, max_overflow=pool_size
         )
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # A look needs no BEGIN and no ROLLBACK: on PostgreSQL every statement of it sees its own moment anyway.
+        self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self.engine.execution_options(minsheng_writes=True)
         self._turn = asyncio.Lock()
+        self._upserts: dict[sa.Table, sa.TextClause] = {}
         if self.is_sqlite:
             sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self.engine.sync_engine, "checkin", _note_rest)
+            sa.event.listen(self.engine.sync_engine, "checkout", _replace_lost)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -46,9 +55,9 @@ class Database:
     @asynccontextmanager
     async def read(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
         """A look that holds up no writer; with ``snapshot`` all statements see the same moment (on SQLite always)."""
-        engine = self.engine
+        engine = self._reader
         if snapshot and not self.is_sqlite:
-            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+            engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
         async with engine.connect() as connection:
             yield connection
 
@@ -56,12 +65,23 @@ class Database:
         """An insert that can say what happens on conflict."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
-    def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
-        """Insert ``rows``, replacing those whose primary key is there already."""
-        statement = self.insert(table).values(list(rows))
-        keys = [c.name for c in table.primary_key]
-        others = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
-        return statement.on_conflict_do_update(index_elements=keys, set_=others)
+    def upsert(self, table: sa.Table) -> sa.TextClause:
+        """Insert rows, replacing those whose primary key is there already."""
+        if table not in self._upserts:
+            statement = self.insert(table)
+            keys = [c.name for c in table.primary_key]
+            others = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+            upsert = statement.on_conflict_do_update(index_elements=keys, set_=others)
+            self._upserts[table] = self.written_out(upsert, table)
+        return self._upserts[table]
+
+    def written_out(self, insert: sa.sql.dml.UpdateBase, table: sa.Table) -> sa.TextClause:
+        """An insert with ON CONFLICT as text: SQLAlchemy keeps no such statement and would compile it each time. Takes
+        a row of all columns."""
+        dialect = (sqlite if self.is_sqlite else postgresql).dialect(paramstyle="named")
+        words = str(insert.compile(dialect=dialect)).replace("::", r"\:\:")  # a cast is no parameter
+        values = (sa.bindparam(column.name, type_=column.type) for column in table.c)
+        return sa.text(words).bindparams(*values)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -76,6 +96,25 @@ def sqlite_file(url: str) -> Path | None:
 def compact(value: Any) -> str:
     """JSON without spaces and with Chinese as it is: a third of the bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _replace_lost(connection: Any, record: Any, _proxy: Any) -> None:
+    """Whoever is handed a connection gets one that is alive, without a question each time: the driver notices when the
+    server closes a line; only one that rested for long is asked."""
+    since = record.info.get("rests_since")
+    if since is None:
+        return
+    if connection.driver_connection.is_closed():
+        raise sa.exc.DisconnectionError("the server closed this connection")
+    if time.monotonic() - since > RESTED:
+        try:
+            connection.ping()
+        except (sa.exc.DBAPIError, connection.dbapi.Error) as lost:
+            raise sa.exc.DisconnectionError(str(lost)) from lost
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

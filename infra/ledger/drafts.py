@@ -99,7 +99,7 @@ class Drafts:
             draft = await draft_on(connection, id, hold=True)
             if seen is not None and draft.seen(change.path) != seen:
                 return draft.changes.get(change.path) or DraftFile(change.path, None, draft.by, draft.at)
-            await connection.execute(self._db.upsert(schema.draft_files, [row]))
+            await connection.execute(self._db.upsert(schema.draft_files), [row])
         return None
 
     async def drop(self, id: int) -> None:

@@ -48,6 +48,9 @@ _COLUMNS = [
 ]
 
 
+_RUN = sa.select(*_COLUMNS).where(schema.cases.c.number == sa.bindparam("of"))
+
+
 class Leases:
     """Who works on which case, and which Prefect run belongs to it."""
 
@@ -78,7 +81,7 @@ class Leases:
     async def run(self, number: str) -> Run:
         """Raises :class:`UnknownCase`."""
         async with self._db.read() as connection:
-            row = (await connection.execute(sa.select(*_COLUMNS).where(schema.cases.c.number == number))).first()
+            row = (await connection.execute(_RUN, {"of": number})).first()
         if row is None:
             raise UnknownCase(number)
         return Run(*row)

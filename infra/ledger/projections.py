@@ -63,11 +63,11 @@ async def project(db: Database, connection: AsyncConnection, before: Case | None
     number = case.number
     old = {a.id: a for a in before.assignments} if before else {}
     if changed := [assignment_row(number, a) for a in case.assignments if old.get(a.id) != a]:
-        await connection.execute(db.upsert(schema.assignments, changed))
+        await connection.execute(db.upsert(schema.assignments), changed)
     await _project_clocks(db, connection, before, case)
     kept = before.plan if before else None
     if case.plan and case.plan != kept:
-        await connection.execute(db.upsert(schema.promises, [promise_row(number, case.plan)]))
+        await connection.execute(db.upsert(schema.promises), [promise_row(number, case.plan)])
     elif kept and not case.plan:
         await connection.execute(sa.delete(schema.promises).where(schema.promises.c.number == number))
 
@@ -77,7 +77,7 @@ async def _project_clocks(db: Database, connection: AsyncConnection, before: Cas
     ran = {c.id: c for c in before.clocks if c.runs} if before else {}
     runs = {c.id: c for c in case.clocks if c.runs}
     if changed := [clock_row(case.number, c) for c in runs.values() if ran.get(c.id) != c]:
-        await connection.execute(db.upsert(schema.clocks, changed))
+        await connection.execute(db.upsert(schema.clocks), changed)
     if stopped := [id for id in ran if id not in runs]:
         own = schema.clocks.c
         await connection.execute(sa.delete(schema.clocks).where(own.number == case.number, own.id.in_(stopped)))

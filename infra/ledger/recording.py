@@ -27,9 +27,20 @@ from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide, submit
 from rules.evolve import evolve, fold
 from rules.fields import CITY_ZONE
+from rules.rulebook import Rulebook
 
 NUMBER_PREFIX = "QD"
 NUMBER_LENGTH = len(NUMBER_PREFIX) + len("yymmdd-") + 8
+
+
+_of: sa.BindParameter[str] = sa.bindparam("of")
+_c, _e = schema.cases.c, schema.entries.c
+_LOCK = sa.select(_c.head, _c.attempt).where(_c.number == _of).with_for_update()
+_ENTRIES = sa.select(_e.kind, _e.at, _e.actor, _e.data).where(_e.number == _of).order_by(_e.seq)
+_MATTER = sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == _of)
+_ADD_ENTRIES, _ADD_SIGNAL, _ADD_CASE = (sa.insert(t) for t in (schema.entries, schema.signals, schema.cases))
+_CHANGE_CASE = sa.update(schema.cases).where(_c.number == _of)
+"""Statements of every step, made once: making them anew was a good part of what a step cost the processor."""
 
 
 class UnknownCase(Exception):
@@ -88,22 +99,26 @@ class Recorder:
     def __init__(self, db: Database, shelf: Shelf) -> None:
         self._db = db
         self._shelf = shelf
+        added = db.insert(schema.complaints).on_conflict_do_nothing()
+        self._add_complaint = db.written_out(added.returning(schema.complaints.c.number), schema.complaints)
 
-    async def submit(self, complaint: Complaint, person: Person, *, at: datetime, key: str | None) -> Recorded:
-        """A new case. The same ``key`` with the same content gives the same case again.
+    async def submit(
+        self, complaint: Complaint, person: Person, *, at: datetime, key: str | None, book: Rulebook | None = None
+    ) -> Recorded:
+        """A new case under ``book``, else under the rulebook in force at ``at``. The same ``key`` with the same content
+        gives the same case again.
 
         Raises :class:`KeyReused`, :class:`Unstorable` and ``NoRulebook``; then nothing changed.
         """
         matter = {k: v for k, v in asdict(complaint).items() if v not in (None, "", False)}
         row = {"matter": matter, "person": asdict(person) if person.is_known else None}
         _check_storable([*matter.values(), *asdict(person).values()])
-        book = await self._shelf.active(at)
+        book = book or await self._shelf.active(at)
         request = _marks(key, fingerprint(asdict(complaint), asdict(person)))
         async with self._db.write() as connection:
-            number = await _new_number(connection, at)
-            known = await self._register(connection, {"number": number} | row | request)
-            if known is not None:
-                return Recorded(fold(known, await read_entries(connection, known)), (), repeated=True)
+            number, is_known = await self._register(connection, row | request, at)
+            if is_known:
+                return Recorded(fold(number, await read_entries(connection, number)), (), repeated=True)
             decided = submit(book, number, complaint, at)
             case = fold(number, decided)
             await self._append(connection, None, case, decided, GENESIS)
@@ -151,20 +166,24 @@ class Recorder:
                 await self._append(connection, case, after, decided, head.hash)
         return Recorded(after, decided)
 
-    async def _register(self, connection: AsyncConnection, row: Mapping[str, Any]) -> str | None:
-        """Put the complaint in; the number of the earlier case when its key is known. Raises :class:`KeyReused`.
+    async def _register(self, connection: AsyncConnection, row: Mapping[str, Any], at: datetime) -> tuple[str, bool]:
+        """Put the complaint in: its number, and whether its key was known already. Raises :class:`KeyReused`.
 
-        Two requests with one key meet at the unique index: the second waits for the first and then finds it.
+        Two requests with one key meet at the unique index: the second waits for the first and then finds it. A number
+        that was given before (30^8 a day) is drawn again.
         """
         c = schema.complaints.c
-        added = self._db.insert(schema.complaints).values(row)
-        unless_known = added.on_conflict_do_nothing(index_elements=[c.key], index_where=c.key.is_not(None))
-        if await connection.scalar(unless_known.returning(c.number)) is not None:
-            return None
-        known = (await connection.execute(sa.select(c.number, c.digest).where(c.key == row["key"]))).one()
-        if known.digest != row["digest"]:
-            raise KeyReused("this key stands for another complaint")
-        return str(known.number)
+        while True:
+            number = _draw_number(at)
+            if await connection.scalar(self._add_complaint, {"number": number, **row}) is not None:
+                return number, False
+            same = sa.select(c.number, c.digest).where(c.key == row["key"])
+            known = (await connection.execute(same)).first() if row["key"] else None
+            if known is None:
+                continue
+            if known.digest != row["digest"]:
+                raise KeyReused("this key stands for another complaint")
+            return str(known.number), True
 
     async def _decide(self, connection: AsyncConnection, case: Case, signal: Signal, at: datetime) -> list[Entry]:
         book = await self._shelf.on(connection, case.rulebook)
@@ -181,21 +200,19 @@ class Recorder:
             head = link(head, case.number, seq, entry)
             said = {"kind": entry.kind, "at": entry.at, "actor": entry.actor, "data": dict(entry.data)}
             rows.append({"number": case.number, "seq": seq, **said, "hash": head})
-        await connection.execute(sa.insert(schema.entries), rows)
-        values = {**case_row(case), "head": head}
+        await connection.execute(_ADD_ENTRIES, rows)
+        row = {**case_row(case), "head": head}
         if before is None:
-            await connection.execute(sa.insert(schema.cases).values(number=case.number, **values))
+            await connection.execute(_ADD_CASE, {"number": case.number, **row})
         else:
-            await connection.execute(sa.update(schema.cases).where(schema.cases.c.number == case.number).values(values))
+            await connection.execute(_CHANGE_CASE, {"of": case.number, **row})
         await project(self._db, connection, before, case)
         await outbox.queue(connection, case.number, first, new)
 
 
 async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
     """All entries of a case, oldest first. Raises :class:`UnknownCase`."""
-    e = schema.entries.c
-    query = sa.select(e.kind, e.at, e.actor, e.data).where(e.number == number).order_by(e.seq)
-    found = [Entry(*row) for row in await connection.execute(query)]
+    found = [Entry(*row) for row in await connection.execute(_ENTRIES, {"of": number})]
     if not found:
         raise UnknownCase(number)
     return found
@@ -203,7 +220,7 @@ async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
 
 async def read_complaint(connection: AsyncConnection, number: str) -> Complaint:
     """What the citizen brought. Raises :class:`UnknownCase`."""
-    matter = await connection.scalar(sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == number))
+    matter = await connection.scalar(_MATTER, {"of": number})
     if matter is None:
         raise UnknownCase(number)
     return Complaint(**({"subject": "", "description": ""} | matter))
@@ -211,8 +228,7 @@ async def read_complaint(connection: AsyncConnection, number: str) -> Complaint:
 
 async def _lock(connection: AsyncConnection, number: str) -> Head:
     """Hold the case row until the transaction ends; one case is decided by one writer at a time."""
-    c = schema.cases.c
-    row = (await connection.execute(sa.select(c.head, c.attempt).where(c.number == number).with_for_update())).first()
+    row = (await connection.execute(_LOCK, {"of": number})).first()
     if row is None:
         raise UnknownCase(number)
     return Head(row.head, row.attempt)
@@ -243,7 +259,7 @@ async def _keep_signal(
 ) -> None:
     row: dict[str, Any] = {"number": number, "first_seq": first, "last_seq": last, "action": signal.action}
     row |= {"assignment": signal.assignment, **_marks(key, _digest(signal))}
-    await connection.execute(sa.insert(schema.signals).values(row))
+    await connection.execute(_ADD_SIGNAL, row)
 
 
 def _marks(key: str | None, digest: bytes) -> dict[str, bytes | None]:
@@ -255,13 +271,9 @@ def _digest(signal: Signal) -> bytes:
     return fingerprint(signal.action, signal.assignment, dict(signal.data))
 
 
-async def _new_number(connection: AsyncConnection, at: datetime) -> str:
-    """A number that tells the city's day and nothing else; 30^8 per day, so a clash is a matter of form."""
-    while True:
-        number = f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}-{chance.letters(8)}"
-        known = sa.select(schema.complaints.c.number).where(schema.complaints.c.number == number)
-        if await connection.scalar(known) is None:
-            return number
+def _draw_number(at: datetime) -> str:
+    """A number that tells the city's day and nothing else."""
+    return f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}-{chance.letters(8)}"
 
 
 def _check_storable(values: Sequence[Any]) -> None:

@@ -71,22 +71,26 @@ class Shelf:
             return await texts_on(connection, version)
 
 
+_h, _later = schema.rulebook_history.c, schema.rulebook_history.alias()
+_called_off = sa.exists().where(
+    _later.c.state == CALLED_OFF,
+    _later.c.version == _h.version,
+    _later.c.active_from == _h.active_from,
+    _later.c.id > _h.id,
+)
+_stands = sa.select(_h.version).where(_h.state == ACTIVE, ~_called_off).limit(1)
+_FIRST = _stands.order_by(_h.active_from, _h.id)
+_NEWEST = _stands.where(_h.active_from <= sa.bindparam("at")).order_by(_h.active_from.desc(), _h.id.desc())
+"""Statements that every submission asks are made once: SQLAlchemy's work on them is a good part of a submission."""
+
+
 async def in_force(connection: AsyncConnection, at: datetime) -> str | None:
     """The version activated last, of those that were not called off again; ``None`` in a new ledger.
 
     Before the first one took force, the first one counts: complaints taken over from earlier years need rules too.
     """
-    h, later = schema.rulebook_history.c, schema.rulebook_history.alias()
-    called_off = sa.exists().where(
-        later.c.state == CALLED_OFF,
-        later.c.version == h.version,
-        later.c.active_from == h.active_from,
-        later.c.id > h.id,
-    )
-    stands = sa.select(h.version).where(h.state == ACTIVE, ~called_off).limit(1)
-    newest = stands.where(h.active_from <= at).order_by(h.active_from.desc(), h.id.desc())
-    version = await connection.scalar(newest)
-    return version or await connection.scalar(stands.order_by(h.active_from, h.id))
+    version = await connection.scalar(_NEWEST, {"at": at})
+    return version or await connection.scalar(_FIRST)
 
 
 async def texts_on(connection: AsyncConnection, version: str) -> dict[str, str]:

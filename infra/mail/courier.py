@@ -76,10 +76,11 @@ class Courier:
         done = Delivered()
         while (left := limit - done.sent - done.retried - done.given_up) > 0 and not self.is_broken:
             # few at a time: a letter is not held longer than it takes, and little is put off when the server goes away
-            claimed = await self._ledger.claim_letters(limit=min(left, self._mailer.size), hold_for=HOLD, number=number)
+            few = min(left, self._mailer.size)
+            claimed = await self._ledger.claim_letters(limit=few, hold_for=HOLD, number=number)
             for one in await asyncio.gather(*(self._carry_all(letters) for letters in _by_case(claimed))):
                 done += one
-            if not claimed:
+            if len(claimed) < few:
                 break
         return done
 

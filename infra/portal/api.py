@@ -57,12 +57,12 @@ async def submit(
     except FieldFault as fault:
         raise _unprocessable(fault.field, str(fault)) from fault
     try:
-        recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key)
+        recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key, book=book)
     except KeyReused as fault:
         raise HTTPException(409, f"Idempotency-Key '{key}' was used for another complaint; use a new key") from fault
     if recorded.repeated:
         answer.headers["Idempotent-Replayed"] = "true"
-    later.add_task(provided.follow_up, recorded.case)
+    later.add_task(provided.follow_up, recorded)
     return receipt(recorded.case.number)
 
 
@@ -105,11 +105,11 @@ async def act(
     locale = locale_of(request)
     opened = await open_link(provided.ledger, token)
     try:
-        case = await carry_out(provided.ledger, opened, body.action, body.fields, key=key)
+        recorded = await carry_out(provided.ledger, opened, body.action, body.fields, key=key)
     except Refusal as refusal:
         return _refused(refusal, opened, locale)
-    later.add_task(provided.follow_up, case)
-    return _state(case, opened.book, locale)
+    later.add_task(provided.follow_up, recorded)
+    return _state(recorded.case, opened.book, locale)
 
 
 @router.get("/catalogue")

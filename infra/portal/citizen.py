@@ -47,10 +47,10 @@ async def submit(request: Request, later: BackgroundTasks, provided: Services = 
     except FieldFault as fault:
         return await _form(request, provided, typed, {fault.field: str(fault)}, status=422)
     try:
-        recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key or None)
+        recorded = await provided.ledger.submit(complaint, body.person(), at=now(), key=key or None, book=book)
     except KeyReused:
         return await _form(request, provided, typed, {}, status=409)
-    later.add_task(provided.follow_up, recorded.case)
+    later.add_task(provided.follow_up, recorded)
     return RedirectResponse(f"{access.tracking_url(recorded.case.number)}&new=1", 303)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra import access
-from infra.ledger import Ledger, UnknownCase
+from infra.ledger import Ledger, Recorded, UnknownCase
 from infra.moment import now
 from rules.case import Assignment, Case, Complaint, Signal
 from rules.rulebook import Rulebook
@@ -57,9 +57,10 @@ async def open_link(ledger: Ledger, token: str) -> Opened:
     return Opened(token, case, complaint, assignment, book)
 
 
-async def carry_out(ledger: Ledger, opened: Opened, action: str, fields: Mapping[str, Any], *, key: str | None) -> Case:
+async def carry_out(
+    ledger: Ledger, opened: Opened, action: str, fields: Mapping[str, Any], *, key: str | None
+) -> Recorded:
     """Store the signal and decide it. Raises ``Refusal``; the same ``key`` again changes nothing and succeeds."""
     own = opened.assignment
     signal = Signal(action, own.party, own.id, dict(fields))
-    recorded = await ledger.record(opened.case.number, signal, at=now(), key=f"{own.id}:{key}" if key else None)
-    return recorded.case
+    return await ledger.record(opened.case.number, signal, at=now(), key=f"{own.id}:{key}" if key else None)

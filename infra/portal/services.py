@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from infra.ledger import Ledger, UnknownCase
+from infra.ledger import Ledger, Recorded, UnknownCase
 from infra.mail.courier import Courier
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.settings import Settings
 from infra.workbench.trials import Trials
-from rules.case import Case
 
 log = logging.getLogger("minsheng.portal")
 
@@ -26,17 +25,18 @@ class Services:
     courier: Courier | None = None
     trials: Trials | None = None
 
-    async def follow_up(self, case: Case) -> None:
-        """After a signal was stored: wake the run if the case moves, and send what was decided.
+    async def follow_up(self, recorded: Recorded) -> None:
+        """After a signal was stored: wake the run if the case moves, and send the letters that were decided.
 
         Both are hints; the pulse makes good whatever fails here, so a failure is logged and never shown.
         """
+        case = recorded.case
         if case.is_moving and self.orchestrator is not None:
             try:
                 await self.orchestrator.wake(case.number)
             except (PrefectAway, UnknownCase) as fault:
                 log.warning("%s was not woken: %s", case.number, fault)
-        if self.courier is not None:
+        if self.courier is not None and any("letters" in entry.data for entry in recorded.entries):
             await self.courier.deliver(case.number)
 
     async def close(self) -> None:

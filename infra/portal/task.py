@@ -44,14 +44,14 @@ async def act(token: str, request: Request, later: BackgroundTasks, provided: Se
     many = {"partners"}
     fields = {n: v if n in many else v[0] for n, v in given.items() if n not in (ACTION, FORM_KEY) and v != [""]}
     try:
-        case = await carry_out(provided.ledger, opened, action, fields, key=key or None)
+        recorded = await carry_out(provided.ledger, opened, action, fields, key=key or None)
     except KeyReused:
         return await _task_page(request, provided, opened, status=409, trouble=_stale(request))
     except Refusal as refusal:
         if refusal.code in ("assignment_ended", "case_closed"):
             raise SpentLink(opened) from refusal
         return await _task_page(request, provided, opened, status=422 if refusal.fields else 409, refusal=refusal)
-    later.add_task(provided.follow_up, case)
+    later.add_task(provided.follow_up, recorded)
     return RedirectResponse(f"/task/{token}?did={action}", 303)
 
 

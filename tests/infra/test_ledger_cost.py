@@ -43,7 +43,7 @@ async def test_a_step_costs_a_few_statements(ledger: Ledger, now: datetime):
 async def test_a_submission_costs_a_few_statements(ledger: Ledger, now: datetime):
     with statements(ledger) as sent:
         await ledger.submit(lives.NOISE, lives.ZHANG, at=now, key="form")
-    assert len(sent) == 6  # active rulebook, number free?; complaint, entry, case row, the citizen's assignment
+    assert len(sent) == 5  # active rulebook; complaint, entry, case row, the citizen's assignment
 
 
 async def test_a_closed_case_fits_its_budget_of_bytes(ledger: Ledger, now: datetime):

@@ -196,7 +196,7 @@ async def plan(ledger: Ledger, query: sa.Select[Any]) -> str:
     """How the database would answer; PostgreSQL would read a table this small from end to end, unless told not to."""
     dialect = ledger.db.engine.dialect
     text = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "render_postcompile": True}))
-    async with ledger.db.read() as connection:
+    async with ledger.db.read(snapshot=True) as connection:
         if dialect.name == "postgresql":
             await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN " if dialect.name == "sqlite" else "EXPLAIN "
