@@ -167,7 +167,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         """A run of a case is as good as a ring; any other run is claimed by Pending, as every worker does."""
         try:
             if await self._belongs_to_a_case(flow_run):
-                self._hear(flow_run.name)
+                if flow_run.name not in self._active:
+                    self._hear(flow_run.name)
             elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)

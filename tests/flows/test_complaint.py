@@ -46,7 +46,9 @@ async def test_one_task_run_per_stage_entered_and_two_states_per_wake(town: Town
     found = await until("task runs", look, lambda runs: len(runs) >= 4)
     assert sorted(run["name"] for run in found) == ["close", "departmental_fix", "feedback", "first_contact"]
     assert {run["state"]["name"] for run in found} == {"Completed"}
-    assert await town.server.history(run_id) == ["Running", "Suspended", "Running", "Suspended", "Running", "Closed"]
+    history = await town.server.history(run_id)
+    first = ["Scheduled"] if history[0] == "Scheduled" else []  # the worker did not listen yet
+    assert history == [*first, "Running", "Suspended", "Running", "Suspended", "Running", "Closed"]
 
 
 async def test_prefect_shows_the_case_and_nothing_about_the_citizen(town: Town):
@@ -68,10 +70,12 @@ async def test_a_run_resumed_by_hand_with_nothing_to_do_goes_back_to_sleep(town:
     await town.rests(number, "departmental_fix")
     before, run_id = await town.kinds(number), await town.run_id(number)
 
-    for round in (2, 3):
-        assert (await town.server.call("POST", f"/flow_runs/{run_id}/resume"))["status"] == "ACCEPT"
-        look = partial(town.server.history, run_id)
-        await until("asleep again", look, lambda h, n=round: h.count("Suspended") == n and h[-1] == "Suspended")
+    look = partial(town.server.history, run_id)
+    resume = partial(town.server.call, "POST", f"/flow_runs/{run_id}/resume")
+    for _ in range(2):
+        seen = len(await until("asleep", look, lambda h: h[-1] == "Suspended"))
+        await until("resumed", resume, lambda answer: answer["status"] == "ACCEPT")
+        await until("asleep again", look, lambda h, n=seen: len(h) > n + 2 and h[-1] == "Suspended")
 
     assert await town.kinds(number) == before
 
