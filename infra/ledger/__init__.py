@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from infra.ledger import schema
+from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
 from infra.ledger.leases import Leases, Run
@@ -35,7 +36,7 @@ from rules.evolve import fold
 
 __all__ = [
     "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
-    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase", "Unstorable", "sqlite_file",
+    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -55,8 +56,8 @@ class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
     ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
-    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``record`` and ``add`` write
-    entries.
+    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``submit_many``, ``record`` and
+    ``add`` write entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -73,6 +74,7 @@ class Ledger:
         self.submit = recorder.submit
         self.record = recorder.record
         self.add = recorder.add
+        self.submit_many = Bulk(self.db, self.shelf).submit_many
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
         self.claim_letters, self.letter_sent, self.letter_failed = (
             self.outbox.claim,

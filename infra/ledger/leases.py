@@ -114,10 +114,13 @@ class Leases:
     async def to_check(self, *, limit: int) -> list[Run]:
         """Open cases whose run was not looked at for longest, and from now on was."""
         c = schema.cases.c
-        order = (c.run_checked_at.asc().nulls_first(), c.number)
-        oldest = sa.select(*_COLUMNS).where(c.closed_at.is_(None)).order_by(*order).limit(limit)
+        still_open = sa.select(*_COLUMNS).where(c.closed_at.is_(None)).order_by(c.run_checked_at, c.number)
+        never, before = (c.run_checked_at.is_(None), c.run_checked_at.is_not(None))  # each in the index's own order
         async with self._db.write() as connection:
-            found = [Run(*row) for row in await connection.execute(oldest)]
+            found: list[Run] = []
+            for part in (never, before):
+                asked = still_open.where(part).limit(limit - len(found))
+                found += [Run(*row) for row in await connection.execute(asked)]
             seen = sa.update(schema.cases).where(c.number.in_([run.number for run in found]))
             await connection.execute(seen.values(run_checked_at=wall()))
         return found

@@ -106,9 +106,7 @@ def _add_errors(app: FastAPI) -> None:
     async def another_role(request: Request, fault: NotAllowed) -> HTMLResponse:
         needed = [say(locale_of(request), ROLES[role]) for role in fault.needed]
         home = HOMES.get(fault.session.role, "/")
-        return page(
-            request, "other_role", status=403, session=fault.session, needed=needed, home=home, role=fault.needed[0]
-        )
+        return page(request, "other_role", status=403, session=fault.session, needed=needed, home=home)
 
     @app.exception_handler(VersionRefusal)
     async def refusal(request: Request, fault: VersionRefusal) -> HTMLResponse:

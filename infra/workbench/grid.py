@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rules.choices import choices
 from rules.faults import Fault
 from rules.rulebook import Rulebook
 from rules.table_text import csv_lines, csv_text
@@ -107,9 +106,14 @@ def _joined(before: str | None, message: str) -> str:
 
 
 def suggestions(grid: Grid, book: Rulebook) -> list[list[str]]:
-    """For each column what may stand in it: the words of the rulebook, and what stands in other rows."""
-    known, columns = choices(book), []
+    """For each column what may stand in it: the codes of the rulebook, and what stands in other rows."""
+    codes = {
+        "category": [*book.categories], "district": [*book.districts], "lead": [*book.departments],
+        "partners": [*book.departments], "process": [*book.processes],
+    }  # fmt: skip
+    columns = []
     for n, name in enumerate(grid.header):
+        known = codes.get(name.removeprefix(OUTPUT).rstrip("/~"), [])
         used = [] if name.partition(":")[0] == "id" else [row[n] for row in grid.rows if row[n]]
-        columns.append(sorted({*known.get(name, ()), *used}))
+        columns.append(sorted({*known, *used}))
     return columns

@@ -12,8 +12,6 @@ STATES = {
 """Prefect's type of a state -> English label."""
 
 SENTENCES = {
-    "no_file": "Choose a file of at most four megabytes.",
-    "no_sheet": "The workbook has no sheet with the name %(name)s.",
     "no_prefect": "The portal is not connected to Prefect, so no trial can be started here.",
     "prefect_away": "Prefect does not answer just now; look again in a moment.",
     "foreign": "This form was sent from another page, so nothing was done. Open our page and try again.",

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from infra.portal.workbench import drafts, exchange, files, home, processes, trials, trying, versions
+from infra.portal.workbench import drafts, files, home, processes, trials, trying, versions
 
-ROUTERS = (
-    home.router,
-    processes.router,
-    drafts.router,
-    files.router,
-    exchange.router,
-    trying.router,
-    trials.router,
-    versions.router,
-)
+ROUTERS = (home.router, processes.router, drafts.router, files.router, trying.router, trials.router, versions.router)

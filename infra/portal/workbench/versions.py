@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from infra.access import APPROVER, Session
 from infra.ledger import NoRulebook
-from infra.locale import CITY_ZONE, label
+from infra.locale import CITY_ZONE
 from infra.moment import now
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import NotAllowed, OwnPage, Workbench
@@ -45,8 +45,7 @@ async def one(version: str, request: Request, provided: Services = Provided, who
     return page(
         request, "workbench_version", session=who, version=found, standing=standing_name(locale, found.standing),
         steps=[(step, standing_name(locale, step.state)) for step in found.steps], changes=changes, against=against,
-        others=others, processes=await _processes(provided, found.id, locale),
-        is_author=who.who.casefold() in {author.casefold() for author in found.authors},
+        others=others, is_author=who.who.casefold() in {author.casefold() for author in found.authors},
     )  # fmt: skip
 
 
@@ -81,12 +80,6 @@ def _moment(text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=CITY_ZONE) if text else None
     except ValueError:
         raise VersionRefusal("in_the_past") from None
-
-
-async def _processes(provided: Services, version: str, locale: str) -> list[tuple[str, str]]:
-    """Every process of that version: name and label."""
-    book = await provided.ledger.rulebook(version)
-    return [(name, label(process.label, locale)) for name, process in book.processes.items()]
 
 
 async def _changes(provided: Services, old: str, new: str, locale: str) -> list[str] | None:
