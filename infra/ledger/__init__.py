@@ -12,6 +12,7 @@ from infra.ledger import schema
 from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
+from infra.ledger.figures import Figures, read_figures
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.paths import Paths
@@ -35,8 +36,8 @@ from rules.case import Case, Complaint, Entry
 from rules.evolve import fold
 
 __all__ = [
-    "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
-    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable", "sqlite_file",
+    "Activation", "CaseFilter", "CaseRow", "Figures", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook",
+    "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -109,6 +110,15 @@ class Ledger:
         from infra.ledger.migrations import upgrade  # noqa: PLC0415 -- alembic is needed by one command only
 
         await asyncio.to_thread(upgrade, self.url)
+
+    async def figures(self, now: datetime) -> Figures:
+        """What is open, late and waiting at ``now`` (case time)."""
+        return await read_figures(self.db, now)
+
+    async def answers(self) -> bool:
+        """Whether the database answers at all."""
+        async with self.db.read() as connection:
+            return bool(await connection.scalar(sa.select(1)))
 
     async def entries(self, number: str) -> list[Entry]:
         """Oldest first. Raises :class:`UnknownCase`."""

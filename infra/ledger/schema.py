@@ -263,3 +263,12 @@ nonces = sa.Table(
     sa.Column("spent_at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )
+
+beats = sa.Table(
+    "beats",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    # Wall time.
+    sa.Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
