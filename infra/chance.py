@@ -11,7 +11,11 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def letters(count: int) -> str:
     """``count`` characters of :data:`ALPHABET`, unpredictable."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(count))
+    drawn, found = secrets.randbelow(len(ALPHABET) ** count), ""
+    for _ in range(count):
+        drawn, place = divmod(drawn, len(ALPHABET))
+        found += ALPHABET[place]
+    return found
 
 
 def token() -> str:

@@ -110,11 +110,15 @@ def login(
 
 
 @app.command()
-def submit(files: Annotated[list[Path], typer.Argument(help="JSON, CSV or XLSX.")], data: Data = None) -> None:
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="JSON, CSV or XLSX.")],
+    straight: Annotated[bool, typer.Option("--straight", help="Into the ledger, though a portal runs.")] = False,
+    data: Data = None,
+) -> None:
     """Put complaints from files in: through the portal when one runs, else straight into the ledger."""
     from infra.intake_files import submit_files
 
-    raise typer.Exit(submit_files(files))
+    raise typer.Exit(submit_files(files, straight=straight))
 
 
 @app.command()

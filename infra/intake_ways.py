@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import requests
 from pydantic import ValidationError
 
 from infra.inspection import open_ledger
-from infra.ledger import Ledger, NoRulebook
+from infra.ledger import Ledger, NoRulebook, Told
 from infra.mistakes import Mistake
 from infra.moment import now
 from infra.portal.intake import FieldFault, Submission
@@ -28,11 +28,15 @@ class RowFault(Exception):
         self.wrong = wrong
 
 
+Keyed = tuple[Mapping[str, Any], str]
+"""The fields of a complaint, and the key by which it is recognised when it comes again."""
+
+
 class Way(Protocol):
     """Where complaints go."""
 
-    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
-        """Whether it is new. Raises :class:`RowFault`."""
+    def put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
+        """Whether each is new, or what is wrong with it; in the order given."""
         ...
 
 
@@ -44,14 +48,17 @@ class PortalWay:
         self.http = requests.Session()
         self.http.trust_env = "127.0.0.1" not in portal
 
-    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
+    def put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
+        return [self._put(complaint, key) for complaint, key in batch]
+
+    def _put(self, complaint: Mapping[str, Any], key: str) -> bool | RowFault:
         headers = {"Idempotency-Key": key}
         try:
             reply = self.http.post(self.url, json=dict(complaint), headers=headers, timeout=TIMEOUT)
         except requests.RequestException as fault:
             raise Mistake(f"the portal at {self.url} does not answer ({type(fault).__name__})") from None
         if reply.status_code in (400, 409, 422):
-            raise RowFault(_reasons(reply))
+            return RowFault(_reasons(reply))
         if not reply.ok:
             raise Mistake(f"the portal at {self.url} answered {reply.status_code}; try again later")
         return reply.status_code == 201 and reply.headers.get("Idempotent-Replayed", "") != "true"
@@ -73,18 +80,27 @@ class LedgerWay:
             await self.stack.aclose()
             raise Mistake(str(fault)) from None
 
-    def put(self, complaint: Mapping[str, Any], key: str) -> bool:
+    def put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
+        made = [self._told(complaint, key) for complaint, key in batch]
+        sound = [one for one in made if isinstance(one, Told)]
+        outcomes = iter(self.runner.run(self.ledger.submit_many(sound, at=now())) if sound else ())
+        return [_outcome(next(outcomes)) if isinstance(one, Told) else one for one in made]
+
+    def _told(self, complaint: Mapping[str, Any], key: str) -> Told | RowFault:
         try:
             told = Submission(**complaint)
-            made = told.complaint(self.book)
+            return Told(told.complaint(self.book), told.person(), key)
         except ValidationError as fault:
-            raise RowFault({str(e["loc"][0]): e["msg"] for e in fault.errors()}) from None
+            return RowFault({str(e["loc"][0]): e["msg"] for e in fault.errors()})
         except FieldFault as fault:
-            raise RowFault({fault.field: str(fault)}) from None
-        return not self.runner.run(self.ledger.submit(made, told.person(), at=now(), key=key)).repeated
+            return RowFault({fault.field: str(fault)})
 
     def close(self) -> None:
         self.runner.run(self.stack.aclose())
+
+
+def _outcome(found: bool | Exception) -> bool | RowFault:
+    return found if isinstance(found, bool) else RowFault({"": str(found)})
 
 
 def _reasons(reply: requests.Response) -> dict[str, str]:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from infra.ledger import schema
+from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
+from infra.ledger.figures import Figures, read_figures
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.paths import Paths
@@ -34,8 +36,8 @@ from rules.case import Case, Complaint, Entry
 from rules.evolve import fold
 
 __all__ = [
-    "Activation", "CaseFilter", "CaseRow", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook", "Page",
-    "Person", "Problem", "Recorded", "Run", "StaleAttempt", "UnknownCase", "Unstorable", "sqlite_file",
+    "Activation", "CaseFilter", "CaseRow", "Figures", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook",
+    "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -55,8 +57,8 @@ class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
     ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
-    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``record`` and ``add`` write
-    entries.
+    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``submit_many``, ``record`` and
+    ``add`` write entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -73,6 +75,7 @@ class Ledger:
         self.submit = recorder.submit
         self.record = recorder.record
         self.add = recorder.add
+        self.submit_many = Bulk(self.db, self.shelf).submit_many
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
         self.claim_letters, self.letter_sent, self.letter_failed = (
             self.outbox.claim,
@@ -107,6 +110,15 @@ class Ledger:
         from infra.ledger.migrations import upgrade  # noqa: PLC0415 -- alembic is needed by one command only
 
         await asyncio.to_thread(upgrade, self.url)
+
+    async def figures(self, now: datetime) -> Figures:
+        """What is open, late and waiting at ``now`` (case time)."""
+        return await read_figures(self.db, now)
+
+    async def answers(self) -> bool:
+        """Whether the database answers at all."""
+        async with self.db.read() as connection:
+            return bool(await connection.scalar(sa.select(1)))
 
     async def entries(self, number: str) -> list[Entry]:
         """Oldest first. Raises :class:`UnknownCase`."""

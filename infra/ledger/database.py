@@ -19,6 +19,9 @@ BUSY_MS = 30_000
 RESTED = 20.0
 """Seconds after which a connection is asked whether it is alive; firewalls forget idle ones without a word."""
 
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON without spaces and with Chinese as it is: a third of the bytes."""
+
 
 class Database:
     """SQLite (WAL, fully synchronous) or PostgreSQL behind one interface; bound to the event loop that uses it."""
@@ -91,11 +94,6 @@ def sqlite_file(url: str) -> Path | None:
     """The file behind a SQLite address."""
     parsed = sa.make_url(url)
     return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
-
-
-def compact(value: Any) -> str:
-    """JSON without spaces and with Chinese as it is: a third of the bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _note_rest(_connection: Any, record: Any) -> None:

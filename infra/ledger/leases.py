@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
+from infra.ledger.figures import PULSE
 from infra.ledger.recording import LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import wall
 
@@ -112,14 +113,18 @@ class Leases:
         return list({row.number: Run(*row) for row in rows}.values())
 
     async def to_check(self, *, limit: int) -> list[Run]:
-        """Open cases whose run was not looked at for longest, and from now on was."""
+        """Open cases whose run was not looked at for longest, and from now on was. Only the pulse asks; it is noted."""
         c = schema.cases.c
-        order = (c.run_checked_at.asc().nulls_first(), c.number)
-        oldest = sa.select(*_COLUMNS).where(c.closed_at.is_(None)).order_by(*order).limit(limit)
+        still_open = sa.select(*_COLUMNS).where(c.closed_at.is_(None)).order_by(c.run_checked_at, c.number)
+        never, before = (c.run_checked_at.is_(None), c.run_checked_at.is_not(None))  # each in the index's own order
         async with self._db.write() as connection:
-            found = [Run(*row) for row in await connection.execute(oldest)]
+            found: list[Run] = []
+            for part in (never, before):
+                asked = still_open.where(part).limit(limit - len(found))
+                found += [Run(*row) for row in await connection.execute(asked)]
             seen = sa.update(schema.cases).where(c.number.in_([run.number for run in found]))
             await connection.execute(seen.values(run_checked_at=wall()))
+            await connection.execute(self._db.upsert(schema.beats), [{"name": PULSE, "at": wall()}])
         return found
 
     async def _mine(self, number: str, attempt: int, **values: datetime | None) -> None:

@@ -8,7 +8,7 @@ promise, letters, each only when there are any), each with one statement for all
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -110,13 +110,10 @@ class Recorder:
 
         Raises :class:`KeyReused`, :class:`Unstorable` and ``NoRulebook``; then nothing changed.
         """
-        matter = {k: v for k, v in asdict(complaint).items() if v not in (None, "", False)}
-        row = {"matter": matter, "person": asdict(person) if person.is_known else None}
-        _check_storable([*matter.values(), *asdict(person).values()])
+        request = request_row(complaint, person, key)
         book = book or await self._shelf.active(at)
-        request = _marks(key, fingerprint(asdict(complaint), asdict(person)))
         async with self._db.write() as connection:
-            number, is_known = await self._register(connection, row | request, at)
+            number, is_known = await self._register(connection, request, at)
             if is_known:
                 return Recorded(fold(number, await read_entries(connection, number)), (), repeated=True)
             decided = submit(book, number, complaint, at)
@@ -174,7 +171,7 @@ class Recorder:
         """
         c = schema.complaints.c
         while True:
-            number = _draw_number(at)
+            number = number_on(at)
             if await connection.scalar(self._add_complaint, {"number": number, **row}) is not None:
                 return number, False
             same = sa.select(c.number, c.digest).where(c.key == row["key"])
@@ -195,19 +192,33 @@ class Recorder:
         self, connection: AsyncConnection, before: Case | None, case: Case, new: Sequence[Entry], head: bytes
     ) -> None:
         first = (before.seq if before else 0) + 1
-        rows = []
-        for seq, entry in enumerate(new, first):
-            head = link(head, case.number, seq, entry)
-            said = {"kind": entry.kind, "at": entry.at, "actor": entry.actor, "data": dict(entry.data)}
-            rows.append({"number": case.number, "seq": seq, **said, "hash": head})
+        rows = entry_rows(case.number, new, first=first, head=head)
         await connection.execute(_ADD_ENTRIES, rows)
-        row = {**case_row(case), "head": head}
+        row = {**case_row(case), "head": rows[-1]["hash"]}
         if before is None:
             await connection.execute(_ADD_CASE, {"number": case.number, **row})
         else:
             await connection.execute(_CHANGE_CASE, {"of": case.number, **row})
         await project(self._db, connection, before, case)
         await outbox.queue(connection, case.number, first, new)
+
+
+def request_row(complaint: Complaint, person: Person, key: str | None) -> dict[str, Any]:
+    """What ``complaints`` keeps of a submission, but for its number. Raises :class:`Unstorable`."""
+    told, who = ({name: getattr(one, name) for name in one.__slots__} for one in (complaint, person))
+    matter = {k: v for k, v in told.items() if v not in (None, "", False)}
+    _check_storable([*matter.values(), *who.values()])
+    return {"matter": matter, "person": who if person.is_known else None, **_marks(key, fingerprint(told, who))}
+
+
+def entry_rows(number: str, new: Sequence[Entry], *, first: int, head: bytes) -> list[dict[str, Any]]:
+    """``new`` as rows from seq ``first`` on, each linked to the one before, the first to ``head``."""
+    rows = []
+    for seq, entry in enumerate(new, first):
+        head = link(head, number, seq, entry)
+        said = {"kind": entry.kind, "at": entry.at, "actor": entry.actor, "data": dict(entry.data)}
+        rows.append({"number": number, "seq": seq, **said, "hash": head})
+    return rows
 
 
 async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
@@ -271,12 +282,16 @@ def _digest(signal: Signal) -> bytes:
     return fingerprint(signal.action, signal.assignment, dict(signal.data))
 
 
-def _draw_number(at: datetime) -> str:
+def number_on(at: datetime) -> str:
     """A number that tells the city's day and nothing else."""
     return f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}-{chance.letters(8)}"
 
 
 def _check_storable(values: Sequence[Any]) -> None:
     for text in values:
-        if isinstance(text, str) and ("\0" in text or any("\ud800" <= c <= "\udfff" for c in text)):
+        if isinstance(text, str) and not text.isprintable() and not _is_kept(text):
             raise Unstorable("a text contains characters that cannot be stored")
+
+
+def _is_kept(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

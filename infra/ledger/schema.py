@@ -160,7 +160,13 @@ sa.Index("ix_cases_open", cases.c.due_at, cases.c.number, **_open)
 sa.Index("ix_cases_lead", cases.c.lead, **_open)
 sa.Index("ix_cases_unchecked", cases.c.run_checked_at, cases.c.number, **_open)
 sa.Index("ix_cases_run", cases.c.run_id, **only_where(cases.c.run_id.is_not(None)))
-sa.Index("ix_cases_closed", cases.c.closed_at, cases.c.number, **only_where(cases.c.closed_at.is_not(None)))
+_closed = only_where(cases.c.closed_at.is_not(None))
+sa.Index("ix_cases_closed", cases.c.closed_at, cases.c.number, **_closed)
+sa.Index("ix_cases_closed_district", cases.c.district, cases.c.closed_at, cases.c.number, **_closed)
+sa.Index(
+    "ix_cases_closed_category", cases.c.category, cases.c.closed_at, cases.c.number,
+    postgresql_ops={"category": "text_pattern_ops"}, **_closed,
+)  # a category is asked for with everything below it
 
 entries = sa.Table(
     "entries",
@@ -190,6 +196,8 @@ assignments = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_assignments_party", assignments.c.party, **only_where(assignments.c.ended_at.is_(None)))
+_is_over = sa.and_(assignments.c.ended_at.is_not(None), assignments.c.role != sa.literal_column("'citizen'"))
+sa.Index("ix_assignments_over", assignments.c.party, assignments.c.number, **only_where(_is_over))
 
 clocks = sa.Table(
     "clocks",
@@ -253,5 +261,14 @@ nonces = sa.Table(
     metadata,
     sa.Column("nonce", sa.Text, primary_key=True),
     sa.Column("spent_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+beats = sa.Table(
+    "beats",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    # Wall time.
+    sa.Column("at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )

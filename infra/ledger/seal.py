@@ -13,6 +13,8 @@ from cryptography.fernet import Fernet
 
 from infra.settings import settings
 
+_spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
 
 def sealed(value: dict[str, Any]) -> bytes:
     """``value`` as nobody without the city's secret key can read it."""
@@ -27,7 +29,7 @@ def opened(token: bytes) -> dict[str, Any]:
 
 def fingerprint(*content: Any) -> bytes:
     """16 bytes that tell whether two contents are the same; without the secret key nobody can try out guesses."""
-    return hmac.new(settings().secret.encode(), b"fingerprint" + _plain(content), hashlib.sha256).digest()[:16]
+    return hmac.digest(settings().secret.encode(), b"fingerprint" + _plain(content), "sha256")[:16]
 
 
 @lru_cache(maxsize=4)
@@ -36,4 +38,4 @@ def _cipher(secret: str) -> Fernet:
 
 
 def _plain(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(errors="surrogatepass")
+    return _spell(value).encode(errors="surrogatepass")

@@ -8,11 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infra.ledger import schema
+from infra.ledger import schema, words
 from infra.ledger.database import Database
 from infra.ledger.outbox import GIVEN_UP
 from infra.ledger.recording import NUMBER_LENGTH
 from infra.moment import wall
+
+LOOKED_AT = 10_000
+"""Complaints with the words sought that one page looks at, when other conditions leave few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class CaseFilter:
     department: str | None = None
     urgency: str | None = None
     number: str | None = None
+    words: str | None = None
     late: bool = False
     is_open: bool = True
 
@@ -72,7 +76,12 @@ class Search:
     async def cases(
         self, wanted: CaseFilter, *, now: datetime, limit: int, after: tuple[datetime, str] | None = None
     ) -> Page:
-        """Open cases by their earliest deadline (so late ones first), closed ones newest first; keyset pages."""
+        """Open cases by their earliest deadline (so late ones first), closed ones newest first; keyset pages.
+
+        With ``words`` the cases whose complaint has them all, by the day of receipt, newest first.
+        """
+        if wanted.words and wanted.words.strip():
+            return await self._with_words(wanted, now=now, limit=limit, below=after[1] if after else None)
         c = schema.cases.c
         at = c.due_at if wanted.is_open else c.closed_at
         conditions = [c.closed_at.is_(None) if wanted.is_open else c.closed_at.is_not(None), *_conditions(wanted, now)]
@@ -86,6 +95,25 @@ class Search:
             rows = [CaseRow(*row) for row in await connection.execute(query)]
         more = len(rows) > limit
         return Page(rows[:limit], _mark(rows[limit - 1]) if more else None)
+
+    async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
+        """A page may be short and yet not the last: so much is looked at for one, and no more."""
+        terms, c, looked_at = words.terms_of(wanted.words or ""), schema.cases.c, 0
+        pairs, rows = words.pairs_of(terms), list[CaseRow]()
+        conditions = [c.closed_at.is_(None) if wanted.is_open else c.closed_at.is_not(None), *_conditions(wanted, now)]
+        query = _SELECT.where(*conditions, *map(words.contains, terms)).order_by(c.number.desc())
+        if not pairs:
+            return Page([], None)
+        async with self._db.read() as connection:
+            async for numbers in words.with_pairs(connection, pairs, before=below):
+                asked = query.where(c.number.in_(numbers)).limit(limit + 1 - len(rows))
+                rows += [CaseRow(*row) for row in await connection.execute(asked)]
+                if len(rows) > limit:
+                    return Page(rows[:limit], (rows[limit - 1].opened_at, rows[limit - 1].number))
+                looked_at += len(numbers)
+                if looked_at >= LOOKED_AT:
+                    return Page(rows, (now, numbers[-1]))
+        return Page(rows, None)
 
     async def counts(self, now: datetime) -> dict[str, float]:
         """Figures for ``/metrics``; ``now`` is case time. Each is answered by a partial index of open work."""
@@ -148,7 +176,8 @@ def _concerns(department: str, *, is_open: bool) -> sa.ColumnElement[bool]:
     """The department leads the case or has (closed cases: had) a task in it."""
     c, a = schema.cases.c, schema.assignments.c
     if not is_open:
-        return sa.exists().where(a.number == c.number, a.party == department)
+        over = (a.ended_at.is_not(None), a.role != sa.literal_column("'citizen'"))  # as its index says it
+        return sa.exists().where(a.number == c.number, a.party == department, *over)
     tasks = sa.select(a.number).where(a.party == department, a.ended_at.is_(None))
     led = sa.select(c.number).where(c.lead == department, c.closed_at.is_(None)).correlate(None)
     return c.number.in_(tasks.union_all(led))

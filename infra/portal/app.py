@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from infra.chance import token
 from infra.locale import say
-from infra.moment import now
-from infra.portal import api, citizen, desk, task
+from infra.portal import api, citizen, desk, metrics, task
 from infra.portal.links import NoSuchLink, SpentLink
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import HOMES, Foreign, NotAllowed, NotSignedIn
@@ -68,16 +69,23 @@ def create_app(services: Services) -> FastAPI:
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Safety headers on everything; an unexpected failure is logged under a number and told without details."""
+    began = time.perf_counter()
     try:
         answer = await call_next(request)
     except Exception:
         incident = token()[:8]
         log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
         answer = _trouble(request, 500, say(locale_of(request), FAILURE, incident=incident))
+    metrics.ANSWERED.labels(_route(request)).observe(time.perf_counter() - began)
     answer.headers.update(HEADERS)
     if not request.url.path.startswith("/static"):
         answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _route(request: Request) -> str:
+    """The pattern of the address, so that there are as many labels as patterns."""
+    return getattr(request.scope.get("route"), "path", "none")
 
 
 def _trouble(request: Request, status: int, sentence: str) -> Response:
@@ -130,11 +138,12 @@ def _add_signs_of_life(app: FastAPI, services: Services) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthy() -> dict[str, str]:
         """200 when the ledger answers."""
-        await services.ledger.counts(now())
+        await services.ledger.answers()
         return {"status": "ok"}
 
-    @app.get("/metrics", include_in_schema=False, response_class=PlainTextResponse)
-    async def metrics() -> str:
+    exposition = metrics.Exposition(services.ledger)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def figures() -> Response:
         """Figures in Prometheus' text format."""
-        figures = await services.ledger.counts(now())
-        return "".join(f"# TYPE minsheng_{n} gauge\nminsheng_{n} {v:g}\n" for n, v in figures.items())
+        return Response(await exposition.text(), media_type=CONTENT_TYPE_LATEST)

@@ -62,9 +62,9 @@ async def sign_out() -> Response:
 
 @router.get("/desk", response_class=HTMLResponse)
 async def cases(request: Request, provided: Services = Provided, who: Session = AtDesk) -> HTMLResponse:
-    """The list, filtered by the query: stage, district, category, department, urgency, number, late, closed."""
+    """The list, filtered by the query: stage, district, category, department, urgency, number, words, late, closed."""
     book, locale, moment, asked = await provided.ledger.active(), locale_of(request), now(), request.query_params
-    fields = ("stage", "district", "category", "department", "urgency", "number")
+    fields = ("stage", "district", "category", "department", "urgency", "number", "words")
     chosen = {name: asked.get(name) or None for name in fields}
     names = _stage_names(book, locale)
     wanted = CaseFilter(**chosen, late=bool(asked.get("late")), is_open=not asked.get("closed"))

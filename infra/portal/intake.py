@@ -27,7 +27,7 @@ class FieldFault(Exception):
 
 
 def _storable(text: str) -> str:
-    if any(unicodedata.category(c) in ("Cs", "Cc") and c not in NEWLINES for c in text):
+    if not text.isprintable() and any(unicodedata.category(c) in ("Cs", "Cc") and c not in NEWLINES for c in text):
         raise ValueError("contains characters that cannot be stored")
     return text.strip()
 

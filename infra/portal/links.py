@@ -9,7 +9,9 @@ from typing import Any
 from infra import access
 from infra.ledger import Ledger, Recorded, UnknownCase
 from infra.moment import now
+from infra.portal.metrics import count_refusal
 from rules.case import Assignment, Case, Complaint, Signal
+from rules.refusals import Refusal
 from rules.rulebook import Rulebook
 
 
@@ -63,4 +65,8 @@ async def carry_out(
     """Store the signal and decide it. Raises ``Refusal``; the same ``key`` again changes nothing and succeeds."""
     own = opened.assignment
     signal = Signal(action, own.party, own.id, dict(fields))
-    return await ledger.record(opened.case.number, signal, at=now(), key=f"{own.id}:{key}" if key else None)
+    try:
+        return await ledger.record(opened.case.number, signal, at=now(), key=f"{own.id}:{key}" if key else None)
+    except Refusal as refusal:
+        count_refusal(refusal)
+        raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from infra.ledger import Ledger, Recorded, UnknownCase
 from infra.mail.courier import Courier
 from infra.orchestrator import Orchestrator
+from infra.portal.metrics import count_entries
 from infra.prefect_api import PrefectAway
 from infra.settings import Settings
 from infra.workbench.trials import Trials
@@ -31,6 +32,7 @@ class Services:
         Both are hints; the pulse makes good whatever fails here, so a failure is logged and never shown.
         """
         case = recorded.case
+        count_entries(recorded.entries)
         if case.is_moving and self.orchestrator is not None:
             try:
                 await self.orchestrator.wake(case.number)

@@ -60,7 +60,9 @@ async def test_entries_and_the_history_of_rulebooks_are_guarded(empty: str):
     await ledger.upgrade()
     async with ledger.db.read() as connection:
         guards = (
-            "pg_trigger WHERE NOT tgisinternal" if not ledger.db.is_sqlite else "sqlite_master WHERE type = 'trigger'"
+            "pg_trigger WHERE NOT tgisinternal"
+            if not ledger.db.is_sqlite
+            else "sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'search%'"
         )
         assert await connection.scalar(sa.text(f"SELECT count(*) FROM {guards}")) == 4  # noqa: S608
     await ledger.close()
@@ -70,11 +72,17 @@ async def differences(ledger: Ledger) -> list[Any]:
     """What Alembic would write into a next revision."""
 
     def compare(connection: sa.Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        opts = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": is_compared}
+        context = MigrationContext.configure(connection, opts=opts)
         return [*compare_metadata(context, schema.metadata), *partial(connection)]
 
     async with ledger.db.read() as connection:
         return await connection.run_sync(compare)
+
+
+def is_compared(name: str | None, _kind: str, _parents: Any) -> bool:
+    """What finds words is another thing on each database, see test_ledger_words.py."""
+    return not (name or "").startswith("search_words")
 
 
 def partial(connection: sa.Connection) -> Iterator[str]:
@@ -85,5 +93,10 @@ def partial(connection: sa.Connection) -> Iterator[str]:
         for index in table.indexes:
             expected = str(CreateIndex(index).compile(dialect=dialect)).partition(" WHERE ")[2]
             found = str(there[index.name]["dialect_options"].get(f"{dialect.name}_where"))
-            if expected.replace('"', "") != found.replace("::text", "").strip("()").replace('"', ""):
+            if bare(expected) != bare(found):
                 yield f"{index.name}: {found} instead of {expected}"
+
+
+def bare(condition: str) -> str:
+    """A condition without what a database adds to it."""
+    return condition.replace("::text", "").replace("<>", "!=").translate(str.maketrans("", "", '()"'))

@@ -194,6 +194,13 @@ def test_the_person_is_not_readable_in_the_database(city, tmp_path):
     assert "053255551234" not in dump
 
 
+def test_rows_may_pass_a_portal_by(city, tmp_path):
+    path = csv_file(tmp_path / "a.csv", [{**GOOD, "subject": "直接入账"}])
+    options = ("--straight", "--data", str(city))
+    done = minsheng("submit", str(path), *options, cwd=city, MINSHENG_PORTAL_URL="http://127.0.0.1:1")
+    assert done.stdout.strip() == "ledger: 1 new, 0 there already, 0 bad"
+
+
 def test_a_portal_that_does_not_answer_is_one_sentence(tmp_path):
     path = csv_file(tmp_path / "a.csv", [GOOD])
     said = one_sentence(minsheng("submit", str(path), cwd=tmp_path, MINSHENG_PORTAL_URL="http://127.0.0.1:1"))

@@ -1,0 +1,103 @@
+"""有想法尽管讲: what citizens wrote can be found again by any word of two characters or more, the newest first.
+
+The index holds every pair of neighbouring characters (revision 004), so that nobody has to know where Chinese words
+begin. A page costs what it shows, however many complaints there are: on SQLite the index itself is in order, on
+PostgreSQL a pair carries its day, and the search goes back in time by ever longer spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.ledger import schema
+from infra.ledger.recording import NUMBER_PREFIX
+
+TOGETHER = 500
+"""Numbers handed on at a time."""
+GROWTH = 8
+"""So many times longer is the span after one in which nothing was found."""
+
+found_on_sqlite = sa.table("search_words", sa.column("word"), sa.column("number"))
+"""Kept by triggers; no table of the schema, because PostgreSQL has an index instead."""
+
+
+def terms_of(text: str) -> list[str]:
+    """What is looked for: the parts between spaces that have a pair to look for, in small letters."""
+    return [term for term in _small(text).split() if pairs_of([term])]
+
+
+def pairs_of(terms: Sequence[str]) -> list[str]:
+    """Every pair of neighbouring characters; marks and spaces are in no pair."""
+    pairs = (term[n : n + 2] for term in terms for n in range(len(term) - 1))
+    return list(dict.fromkeys(pair for pair in pairs if min(pair) > "/"))
+
+
+def contains(term: str) -> sa.ColumnElement[bool]:
+    """Whether the words of a complaint have the whole term; the pairs might stand apart."""
+    matter = schema.complaints.c.matter
+    told = (sa.func.coalesce(matter[name].as_string(), "") for name in ("subject", "description", "address"))
+    return sa.or_(*(sa.func.lower(text).contains(term, autoescape=True) for text in told))
+
+
+async def with_pairs(
+    connection: AsyncConnection, pairs: Sequence[str], *, before: str | None
+) -> AsyncIterator[list[str]]:
+    """Numbers of complaints that have all pairs, newest first, beginning below the number ``before``."""
+    walk = _in_order if connection.dialect.name == "sqlite" else _by_days
+    async for numbers in walk(connection, pairs, before):
+        for first in range(0, len(numbers), TOGETHER):
+            yield numbers[first : first + TOGETHER]
+
+
+async def _in_order(connection: AsyncConnection, pairs: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
+    own = found_on_sqlite.c
+    query = sa.select(own.number).where(own.word == pairs[0]).order_by(own.number.desc()).limit(TOGETHER)
+    for pair in pairs[1:]:
+        other = found_on_sqlite.alias()
+        query = query.where(sa.exists().where(other.c.word == pair, other.c.number == own.number))
+    while True:
+        asked = query.where(own.number < before) if before else query
+        if not (found := list(await connection.scalars(asked))):
+            return
+        yield found
+        before = found[-1]
+
+
+async def _by_days(connection: AsyncConnection, pairs: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
+    """Day by day while there is much to find, by longer spans while there is little."""
+    number = schema.complaints.c.number
+    ends = (await connection.execute(sa.select(sa.func.min(number), sa.func.max(number)))).one()
+    if ends[0] is None:
+        return
+    day, oldest, span = _day(before or ends[1]), _day(ends[0]), 1
+    while day >= oldest:
+        days = [f"{day - timedelta(days=n):%y%m%d}" for n in range(min(span, (day - oldest).days + 1))]
+        query = sa.select(number).where(*(_on_a_day(days, pair) for pair in pairs)).order_by(number.desc())
+        found = list(await connection.scalars(query.where(number < before) if before else query))
+        yield found
+        day -= timedelta(days=span)
+        span = max(1, span * TOGETHER // len(found)) if found else span * GROWTH
+
+
+def _on_a_day(days: Sequence[str], pair: str) -> sa.ColumnElement[bool]:
+    """A complaint has one day, so pairs that fit one of the days each fit the same one."""
+    own, texts = schema.complaints.c, postgresql.ARRAY(sa.Text)
+    kept: sa.ColumnElement[Any] = sa.func.search_words(own.number, own.matter, type_=texts)
+    return kept.bool_op("&&")(sa.cast([f"{day}{pair}" for day in days], texts))
+
+
+def _day(number: str) -> date:
+    """The day that a number tells."""
+    told = number.removeprefix(NUMBER_PREFIX)
+    return date(2000 + int(told[:2]), int(told[2:4]), int(told[4:6]))
+
+
+def _small(text: str) -> str:
+    """Small letters as both databases make them, of ASCII only; what no text can hold is a space."""
+    return "".join(c.lower() if c.isascii() else c for c in (c if c.isprintable() else " " for c in text))

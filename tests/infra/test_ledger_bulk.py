@@ -1,0 +1,87 @@
+"""建立台账: many complaints in one transaction are stored like one: numbered, linked, recognised, bad ones named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+
+from infra.ledger import KeyReused, Ledger, Person, Told, Unstorable, bulk, schema
+from tests import lives
+from tests.infra.test_ledger_cost import statements
+
+
+def told(*keys: str, what: str = "半夜施工噪音") -> list[Told]:
+    return [Told(replace(lives.NOISE, subject=f"{what}{key}"), lives.ZHANG, key) for key in keys]
+
+
+async def test_a_batch_is_stored_like_single_complaints(ledger: Ledger, now: datetime):
+    assert await ledger.submit_many(told("a", "b", "c"), at=now) == [True, True, True]
+    assert await ledger.verify() == []
+    numbers = [run.number for run in await ledger.to_wake(now, limit=9)]
+    assert len(set(numbers)) == 3
+    single = await lives.received(ledger, now)
+    case = await ledger.case(numbers[0])
+    assert replace(case, number=single.number) == single
+    assert (await ledger.person(numbers[0])).name == lives.ZHANG.name
+
+
+async def test_a_batch_that_comes_again_adds_nothing(ledger: Ledger, now: datetime):
+    await ledger.submit(told("b")[0].complaint, lives.ZHANG, at=now, key="b")
+    assert await ledger.submit_many(told("a", "b"), at=now) == [True, False]
+    assert await ledger.submit_many(told("a", "b", "c"), at=now) == [False, False, True]
+    assert (await ledger.counts(now))["cases_open"] == 3
+
+
+async def test_a_bad_one_stops_no_other(ledger: Ledger, now: datetime):
+    await ledger.submit_many(told("a"), at=now)
+    bad = Told(replace(lives.NOISE, subject="\ud800"), Person(), "x")
+    found = await ledger.submit_many([*told("a", what="别的"), bad, *told("b", "b"), *told("b", what="别的")], at=now)
+    assert isinstance(found[0], KeyReused) and isinstance(found[1], Unstorable) and isinstance(found[4], KeyReused)
+    assert found[2:4] == [True, False]
+
+
+async def test_somebody_faster_with_the_same_complaint_wins(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    await ledger.submit_many(told("a"), at=now)
+    seen = bulk._known
+    asked: list[int] = []
+
+    async def blind_at_first(connection, keys):  # type: ignore[no-untyped-def]  # a stand-in
+        asked.append(1)
+        return {} if len(asked) == 1 else await seen(connection, keys)
+
+    monkeypatch.setattr(bulk, "_known", blind_at_first)
+    assert await ledger.submit_many(told("a", "b"), at=now) == [False, True]
+    assert await ledger.verify() == []
+
+
+async def test_numbers_that_clash_are_drawn_again(ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch):
+    taken = (await lives.received(ledger, now)).number
+    drawn = iter([taken, "QD261123-AAAAAAAA", "QD261123-AAAAAAAA", "QD261123-BBBBBBBB", "QD261123-CCCCCCCC"])
+    monkeypatch.setattr(bulk, "number_on", lambda _at: next(drawn))
+    assert await ledger.submit_many(told("a", "b", "c"), at=now) == [True, True, True]
+    assert await ledger.verify() == []
+
+
+async def test_nothing_of_a_batch_is_stored_unless_all_of_it_is(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk, "assignment_row", lambda *_: {"number": None})
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        await ledger.submit_many(told("a", "b"), at=now)
+    async with ledger.db.read() as connection:
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(schema.complaints)) == 0
+
+
+async def test_a_batch_costs_a_few_statements_however_large(ledger: Ledger, now: datetime):
+    with statements(ledger) as sent:
+        await ledger.submit_many(told(*map(str, range(100))), at=now)
+    assert len(sent) == 7  # active rulebook, keys, numbers; complaints, entries, case rows, assignments
+
+
+async def test_an_empty_batch_is_nothing(ledger: Ledger, now: datetime):
+    assert await ledger.submit_many([], at=now) == []

@@ -1,0 +1,81 @@
+"""有想法尽管讲: what was written is found by any word of two characters, wherever it stands, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from infra.ledger import CaseFilter, Ledger, schema, search
+from tests import lives
+
+HEATING = replace(lives.NOISE, subject="供暖不热", description="暖气不热, Tel 0532-8888, 老人孩子受冻。")
+
+
+async def found(ledger: Ledger, now: datetime, words: str, **wanted: Any) -> set[str]:
+    page = await ledger.list_cases(CaseFilter(words=words, **wanted), now=now, limit=50)
+    return {row.number for row in page.rows}
+
+
+@pytest.mark.parametrize(
+    "words", ["供暖", "不热", "暖不", "香港中路", "受冻", "tel", "TEL", "8888", "供暖 老人", "老人孩子受冻", " 受冻 "]
+)
+async def test_a_complaint_is_found_by_any_word_in_it(ledger: Ledger, now: datetime, words: str):
+    await lives.received(ledger, now)
+    heating = await lives.received(ledger, now, what=HEATING)
+    assert await found(ledger, now, words) >= {heating.number}
+    assert words.strip() == "香港中路" or await found(ledger, now, words) == {heating.number}
+
+
+ABSENT = ("供热", "老孩", "供暖 噪音", "热老", "冻", "100%", "_热", ",", "'; DROP", "供\0暖", "\ud800热")
+
+
+@pytest.mark.parametrize("words", ABSENT, ids=range(len(ABSENT)))
+async def test_what_is_not_in_it_is_not_found(ledger: Ledger, now: datetime, words: str):
+    await lives.received(ledger, now, what=HEATING)
+    assert await found(ledger, now, words) == set()
+
+
+async def test_pairs_that_stand_apart_are_not_the_word(ledger: Ledger, now: datetime):
+    apart = replace(lives.NOISE, subject="垃圾清", description="圾清运车没来")
+    await lives.received(ledger, now, what=apart)
+    assert await found(ledger, now, "垃圾清运") == set()
+
+
+async def test_pages_of_a_search_follow_each_other_through_the_years(ledger: Ledger, now: datetime):
+    days = (0, 0, 0, 1, 40, 400, 400, 900)
+    made = [(await lives.received(ledger, now - timedelta(days=n))).number for n in days]
+    seen: list[str] = []
+    after = None
+    while True:
+        page = await ledger.list_cases(CaseFilter(words="施工噪音"), now=now, limit=3, after=after)
+        seen += [row.number for row in page.rows]
+        if (after := page.after) is None:
+            break
+    assert seen == sorted(made, reverse=True)
+
+
+async def test_a_common_word_with_a_rare_condition_goes_on_from_page_to_page(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(search, "LOOKED_AT", 2)
+    old = await lives.closed(ledger, now - timedelta(days=30))
+    for _ in range(3):
+        await lives.received(ledger, now)
+    seen, after, pages = set[str](), None, 0
+    while pages == 0 or after:
+        page = await ledger.list_cases(CaseFilter(words="噪音", is_open=False), now=now, limit=5, after=after)
+        seen, after, pages = seen | {row.number for row in page.rows}, page.after, pages + 1
+    assert seen == {old.number} and pages > 1
+
+
+async def test_words_that_were_erased_are_not_found_any_more(ledger: Ledger, now: datetime):
+    case = await lives.received(ledger, now, what=HEATING)
+    erased = sa.update(schema.complaints).where(schema.complaints.c.number == case.number)
+    async with ledger.db.write() as connection:
+        await connection.execute(erased.values(matter={"subject": "已删除"}))
+    assert await found(ledger, now, "供暖") == set()
+    assert await found(ledger, now, "删除") == {case.number}
