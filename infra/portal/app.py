@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.chance import token
 from infra.locale import say
@@ -62,22 +64,41 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     _add_errors(app)
     _add_signs_of_life(app, services)
-    app.middleware("http")(_guard)
+    app.add_middleware(_Guard)
     return app
 
 
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+class _Guard:
     """Safety headers on everything; an unexpected failure is logged under a number and told without details."""
-    try:
-        answer = await call_next(request)
-    except Exception:
-        incident = token()[:8]
-        log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
-        answer = _trouble(request, 500, say(locale_of(request), FAILURE, incident=incident))
-    answer.headers.update(HEADERS)
-    if not request.url.path.startswith("/static"):
-        answer.headers["Cache-Control"] = "no-store"
-    return answer
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start":
+                began = True
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if not scope["path"].startswith("/static"):
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception:
+            request, incident = Request(scope, receive), token()[:8]
+            log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
+            if began:
+                raise
+            answer = _trouble(request, 500, say(locale_of(request), FAILURE, incident=incident))
+            await answer(scope, receive, guarded)
 
 
 def _trouble(request: Request, status: int, sentence: str) -> Response:
