@@ -17,6 +17,8 @@ from infra.workbench.trials import Trials
 
 GRACE = 3
 """Seconds for answers that are on their way when the portal is asked to stop."""
+KEEP_ALIVE = 75
+"""Seconds an idle connection is kept; longer than proxies keep theirs, so that none sends into one that is closing."""
 
 
 def serve_portal() -> None:
@@ -33,6 +35,7 @@ def serve_portal() -> None:
         log_level="warning",
         access_log=False,  # tracking keys and task links stand in addresses; they do not belong into logs
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE,
         server_header=False,
         proxy_headers=True,
     )

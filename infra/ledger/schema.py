@@ -164,8 +164,12 @@ _closed = only_where(cases.c.closed_at.is_not(None))
 sa.Index("ix_cases_closed", cases.c.closed_at, cases.c.number, **_closed)
 sa.Index("ix_cases_closed_district", cases.c.district, cases.c.closed_at, cases.c.number, **_closed)
 sa.Index(
-    "ix_cases_closed_category", cases.c.category, cases.c.closed_at, cases.c.number,
-    postgresql_ops={"category": "text_pattern_ops"}, **_closed,
+    "ix_cases_closed_category",
+    cases.c.category,
+    cases.c.closed_at,
+    cases.c.number,
+    postgresql_ops={"category": "text_pattern_ops"},
+    **_closed,
 )  # a category is asked for with everything below it
 
 entries = sa.Table(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from infra.chance import token
 from infra.locale import say
 from infra.portal import api, citizen, desk, metrics, task
+from infra.portal.guard import API, Guard, trouble
 from infra.portal.links import NoSuchLink, SpentLink
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import HOMES, Foreign, NotAllowed, NotSignedIn
@@ -29,16 +28,7 @@ from infra.workbench.refusals import VersionRefusal
 
 log = logging.getLogger("minsheng.portal")
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # tracking keys and tokens stand in addresses
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "Strict-Transport-Security": "max-age=31536000",
-}
-FAILURE = "Something went wrong on our side (incident %(incident)s). Please try again."
 STATIC = Path(__file__).parent / "static"
-API = "/api/"
 
 
 def create_app(services: Services) -> FastAPI:
@@ -63,35 +53,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     _add_errors(app)
     _add_signs_of_life(app, services)
-    app.middleware("http")(_guard)
+    app.add_middleware(Guard)
     return app
-
-
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Safety headers on everything; an unexpected failure is logged under a number and told without details."""
-    began = time.perf_counter()
-    try:
-        answer = await call_next(request)
-    except Exception:
-        incident = token()[:8]
-        log.exception("incident %s at %s", incident, request.url.path.split("/")[1])
-        answer = _trouble(request, 500, say(locale_of(request), FAILURE, incident=incident))
-    metrics.ANSWERED.labels(_route(request)).observe(time.perf_counter() - began)
-    answer.headers.update(HEADERS)
-    if not request.url.path.startswith("/static"):
-        answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _route(request: Request) -> str:
-    """The pattern of the address, so that there are as many labels as patterns."""
-    return getattr(request.scope.get("route"), "path", "none")
-
-
-def _trouble(request: Request, status: int, sentence: str) -> Response:
-    if request.url.path.startswith(API):
-        return JSONResponse({"detail": sentence}, status)
-    return page(request, "trouble", status=status, sentence=sentence)
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -104,7 +67,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(NoSuchLink)
     async def unknown(request: Request, _fault: NoSuchLink) -> Response:
-        return _trouble(request, 404, say(locale_of(request), "We do not know this address."))
+        return trouble(request, 404, say(locale_of(request), "We do not know this address."))
 
     @app.exception_handler(NotSignedIn)
     async def stranger(request: Request, _fault: NotSignedIn) -> HTMLResponse:
@@ -124,14 +87,14 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Foreign)
     async def foreign(request: Request, _fault: Foreign) -> Response:
-        return _trouble(request, 403, say(locale_of(request), SENTENCES["foreign"]))
+        return trouble(request, 403, say(locale_of(request), SENTENCES["foreign"]))
 
     @app.exception_handler(StarletteHTTPException)
     async def plain(request: Request, fault: HTTPException) -> Response:
         if request.url.path.startswith(API):
             return await http_exception_handler(request, fault)
         sentence = "We do not know this address." if fault.status_code == 404 else str(fault.detail)
-        return _trouble(request, fault.status_code, say(locale_of(request), sentence))
+        return trouble(request, fault.status_code, say(locale_of(request), sentence))
 
 
 def _add_signs_of_life(app: FastAPI, services: Services) -> None:
