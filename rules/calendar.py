@@ -132,14 +132,26 @@ class Calendar:
             return start + timedelta(seconds=span.amount * _SECONDS[span.unit])
         if not span.amount:
             return start
-        day, second = divmod(int(start.timestamp()) + ZONE_SECONDS, DAY)
-        known = self._reach(day, span.amount)
-        position = self._position(known, day, second) + round(span.amount * self.hours.workday)
-        return self._moment(known, position, backwards=span.amount < 0)
+        return datetime.fromtimestamp(self.after(int(start.timestamp()), span.amount), UTC)
+
+    def after(self, start: int, working_days: float) -> int:
+        """The same for working days (not zero) and seconds since 1970: a simulated month asks millions of times."""
+        day, second = divmod(start + ZONE_SECONDS, DAY)
+        known = self._reach(day, working_days)
+        position = self._position(known, day, second) + round(working_days * self.hours.workday)
+        return self._second(known, position, backwards=working_days < 0)
+
+    def worked(self, start: int, work: int) -> int:
+        """The second since 1970 at which ``work`` seconds of working time after ``start`` are done."""
+        return self.after(start, work / self.hours.workday) if work else start
 
     def working_seconds_between(self, start: datetime, end: datetime) -> int:
         """Working time from ``start`` to ``end`` (negative when ``end`` is earlier)."""
-        (day1, second1), (day2, second2) = (divmod(int(m.timestamp()) + ZONE_SECONDS, DAY) for m in (start, end))
+        return self.working_seconds(int(start.timestamp()), int(end.timestamp()))
+
+    def working_seconds(self, start: int, end: int) -> int:
+        """The same for seconds since 1970."""
+        (day1, second1), (day2, second2) = (divmod(moment + ZONE_SECONDS, DAY) for moment in (start, end))
         self._reach(min(day1, day2), 0)
         known = self._reach(max(day1, day2), 0)
         return self._position(known, day2, second2) - self._position(known, day1, second1)
@@ -181,8 +193,8 @@ class Calendar:
         works = known.before[day - known.first + 1] > index
         return index * self.hours.workday + (self.hours.worked(second) if works else 0)
 
-    def _moment(self, known: _Stretch, position: int, *, backwards: bool) -> datetime:
-        """The moment at ``position``; a full day ends in the evening, counted backwards it begins in the morning."""
+    def _second(self, known: _Stretch, position: int, *, backwards: bool) -> int:
+        """The second since 1970 at ``position``; a full day ends in the evening, counted backwards it begins in the morning."""
         index, worked = divmod(position, self.hours.workday)
         if backwards:
             second = self.hours.opening(worked)
@@ -190,7 +202,7 @@ class Calendar:
             second = self.hours.closing(worked)
         else:
             index, second = index - 1, self.hours.closing(self.hours.workday)
-        return datetime.fromtimestamp(known.workdays[index] * DAY - ZONE_SECONDS + second, UTC)
+        return known.workdays[index] * DAY - ZONE_SECONDS + second
 
 
 _notices: dict[int, tuple[frozenset[date], frozenset[date]]] = {}

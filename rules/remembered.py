@@ -23,7 +23,7 @@ def remembered(ask: Callable[Concatenate[Rulebook, P], T]) -> Callable[Concatena
 
     @wraps(ask)
     def remember(self: Rulebook, /, *args: P.args, **named: P.kwargs) -> T:
-        key = (ask.__name__, args, spell(self._turns, named["at"]) if self._turns and "at" in named else 0)  # type: ignore[arg-type]  # a moment
+        key = (ask.__name__, args, spell(self.turns, named["at"]) if self.turns and "at" in named else 0)  # type: ignore[arg-type]  # a moment
         if key not in self._answers:
             if len(self._answers) >= MEMO_LIMIT:
                 self._answers.clear()

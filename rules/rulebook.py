@@ -185,7 +185,7 @@ class Rulebook:
         return self._places.named(text)
 
     @cached_property
-    def _turns(self) -> list[int]:
+    def turns(self) -> list[int]:
         """The days on which any table, department or category changes."""
         of_tables = {turn for table in self.tables.values() for turn in table.turns}
         return sorted(of_tables.union(turns(self.departments.values()), turns(self.categories.values())))
