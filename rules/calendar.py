@@ -194,7 +194,7 @@ class Calendar:
         return index * self.hours.workday + (self.hours.worked(second) if works else 0)
 
     def _second(self, known: _Stretch, position: int, *, backwards: bool) -> int:
-        """The second since 1970 at ``position``; a full day ends in the evening, counted backwards it begins in the morning."""
+        """The second since 1970 at ``position``; a full day ends in the evening, or backwards begins in the morning."""
         index, worked = divmod(position, self.hours.workday)
         if backwards:
             second = self.hours.opening(worked)

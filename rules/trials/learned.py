@@ -1,4 +1,4 @@
-"""认真解决: what ``decide`` says is asked once for each kind of case and then remembered, so that a month takes minutes.
+"""认真解决: what ``decide`` says is asked once for each kind of case and remembered, so that a month takes minutes.
 
 Everything that ``decide`` looks at is either part of the situation, or of the order, or one of the few facts about
 time that stand in :meth:`Learned._key`. Whenever something new is asked, the case is told again from its beginning by

@@ -108,6 +108,7 @@ def _signal(case: Case, order: Order, complaint: Complaint) -> Signal:
 
 def times_of(case: Case) -> Mapping[str, Times]:
     """Moments of the open clocks by id, as the case itself has them."""
+
     def at(when: datetime | None) -> int | None:
         return None if when is None else micros(when)
 
@@ -123,8 +124,8 @@ class Move:
     """What one order means in one situation, learned once from ``decide``.
 
     ``clocks``: how each clock of the new situation gets its moments: the place of an old one that goes on unchanged,
-    or what happens to it. ``duties``: the place of the old duty, negative for a new one. ``parties``: the place among the
-    departments before (and those the order names), or a code.
+    or what happens to it. ``duties``: the place of the old duty, negative for a new one. ``parties``: the place among
+    the departments before (and those the order names), or a code.
     """
 
     to: Situation

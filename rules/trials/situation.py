@@ -109,7 +109,6 @@ class Spoken:
         )  # fmt: skip
         return key, list(known)
 
-
     def _that_count(self, case: Case) -> Iterator[Assignment]:
         """Open duties, the last lead's, and all of them where somebody is wanted who had no hand in the case."""
         leads = [a for a in case.assignments if a.role == Role.LEAD]

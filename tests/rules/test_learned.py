@@ -111,7 +111,8 @@ def test_random_lives_are_what_decide_makes_of_them(book: Rulebook, seed: int):
     [
         [("deadlines.csv", "fix-normal,,fix,normal,5 wd", "fix-normal,,fix,normal,20 h"),
          ("ladder.csv", "warn,,,yellow_card,-1 wd", "warn,,,yellow_card,-7 h")],
-        [("deadlines.csv", "id:first,process,clock,urgency,->span,->times,clause\n行号,流程,时限,紧急程度,时长,次数,依据",
+        [("deadlines.csv",
+          "id:first,process,clock,urgency,->span,->times,clause\n行号,流程,时限,紧急程度,时长,次数,依据",
           "id:first,process,clock,urgency,valid_from,->span,->times,clause\n行号,流程,时限,紧急程度,生效,时长,次数,依据")],
     ],
     ids=["units mixed on one ladder", "dated rows"],
@@ -136,7 +137,7 @@ def dated(text: str) -> str:
 
 def compare(book: Rulebook, seed: int, *, lives: int) -> None:
     """One memory for all lives: most of what happens to a life was learned from another one."""
-    chance, learned = Random(seed), Learned(book)
+    chance, learned = Random(seed), Learned(book)  # noqa: S311  repeatable lives, no secrets
     departments = ["shinan-urban", "laoshan-urban", "ecology", "city-desk", "drainage"]
     actions: Counter[str] = Counter()
     for nth in range(lives):
@@ -144,7 +145,7 @@ def compare(book: Rulebook, seed: int, *, lives: int) -> None:
         complaint = Complaint(channel="web", subject="", description="", **MATTERS[kind])
         letters: list[str] = []
         kinds = ["complaint_received"]
-        for life, move in lead(learned, complaint, kind, chance, departments):
+        for _life, move in lead(learned, complaint, kind, chance, departments):
             if move is not None and not move.refusal:
                 letters += move.letters
                 kinds += move.kinds
@@ -176,7 +177,8 @@ def test_a_refusal_is_remembered_with_its_reason_and_changes_nothing(book: Ruleb
 def test_what_the_rules_cannot_tell_apart_is_learned_once(book: Rulebook):
     learned = Learned(book)
     for kind in (0, 1):
-        life, _ = learned.begin(Complaint(channel="web", subject="", description="", **MATTERS[kind]), MONDAY, like=kind)
+        complaint = Complaint(channel="web", subject="", description="", **MATTERS[kind])
+        life, _ = learned.begin(complaint, MONDAY, like=kind)
         learned.act(life, Order("claim", "lead-1"), MONDAY)
     assert learned.asked == 3  # two births, because the catalogue names two departments, and one claim
     assert life.lead == "laoshan-urban"
