@@ -145,7 +145,7 @@ def compare(book: Rulebook, seed: int, *, lives: int) -> None:
         complaint = Complaint(channel="web", subject="", description="", **MATTERS[kind])
         letters: list[str] = []
         kinds = ["complaint_received"]
-        for _life, move in lead(learned, complaint, kind, chance, departments):
+        for life, move in lead(learned, complaint, kind, chance, departments):  # noqa: B007  the last one is read below
             if move is not None and not move.refusal:
                 letters += move.letters
                 kinds += move.kinds
