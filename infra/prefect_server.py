@@ -13,6 +13,8 @@ from typing import Any
 from prefect.server.database import configurations
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from infra.garbage import seldom_collected
+
 PATIENCE = 60
 """Seconds that a session waits for its turn."""
 
@@ -31,6 +33,7 @@ def main() -> None:
     vars(configurations)[REPLACED] = create_engine
     from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 
+    seldom_collected()
     app()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import threading
@@ -17,20 +16,20 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import prefect.flow_engine as engine
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flows import Flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from infra.bell import listening
+from infra.garbage import seldom_collected
 from infra.handover import hand_over
 from infra.ledger import LeaseHeld, Ledger, NoRulebook, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.settings import prefect_api_url, prefect_auth, settings
-from infra.warm_engine import KnowingClient, carry_out, load, one_client
+from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client
 
 DRAIN_SECONDS = 6
 """How long runs may finish their step after SIGTERM; the supervisor kills after ten."""
@@ -44,13 +43,6 @@ AT_ONCE = 8
 
 class WarmResult(BaseWorkerResult):
     """What the worker says of a run it has carried out."""
-
-
-class _NotAnError(logging.Filter):
-    """A suspended run is no failure, but the engine logs it as an error (P16)."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "Finished in state Suspended" not in record.getMessage()
 
 
 class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
@@ -80,7 +72,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     async def setup(self) -> None:
         """The worker owns its signals; the engine's own handler would crash whatever run is at work (P26)."""
-        _adapt_the_engine()
+        adapt_the_engine()
         self._main = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
@@ -96,6 +88,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._exit_stack.push_async_callback(self._orchestrator.close)
         with contextlib.suppress(NoRulebook):
             await self._ledger.active()  # half a second of reading, before anybody waits
+        seldom_collected()
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)
@@ -239,13 +232,3 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         last_word.start()
         if self._main is not None:
             self._main.cancel()
-
-
-def _adapt_the_engine() -> None:
-    """Leave out what the engine does for every run in case somebody stops it from outside: a signal handler, and a
-    thread with an event loop and a websocket of its own that this loop would wait for (P13: 0.3 s per wake). A step
-    lasts milliseconds; whatever was done to the run meanwhile is seen when it goes to sleep."""
-    vars(engine)["capture_sigterm"] = contextlib.nullcontext
-    vars(engine)["observe_flow_run_suspension"] = lambda *_: contextlib.nullcontext()
-    logging.getLogger("prefect.flow_runs").addFilter(_NotAnError())
-    logging.getLogger("minsheng").setLevel(logging.INFO)

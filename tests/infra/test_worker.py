@@ -8,9 +8,12 @@ from uuid import uuid4
 
 import prefect.flow_engine as engine
 import pytest
+from prefect import task_engine
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
 
+from infra import warm_engine
 from infra.handover import hand_over, handed_over
 from infra.ledger import Activation
 from infra.warm_engine import KnowingClient, load
@@ -39,7 +42,10 @@ def test_the_private_parts_of_the_worker_are_where_they_were():
 
 
 def test_the_parts_of_the_engine_that_are_left_out_are_where_they_were():
-    assert {"capture_sigterm", "observe_flow_run_suspension"} <= vars(engine).keys()
+    assert {"capture_sigterm", "observe_flow_run_suspension", "_send_heartbeats"} <= vars(engine).keys()
+    assert parameters(emit_task_run_state_change_event) == ["task_run", "initial_state", "validated_state", "follows"]
+    told = {emit_task_run_state_change_event, warm_engine._tell_from_running_on}
+    assert vars(task_engine)["emit_task_run_state_change_event"] in told
     assert parameters(engine.AsyncFlowRunEngine.begin_run) == ["self"]
     assert parameters(engine.AsyncFlowRunEngine.set_state) == ["self", "state", "force"]
 
