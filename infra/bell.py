@@ -106,7 +106,7 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
     while True:
         lost = asyncio.Event()
         try:
-            line = await asyncpg.connect(address, server_settings={"application_name": LISTENER})
+            line = await asyncpg.connect(address)
         except (OSError, asyncpg.PostgresError) as fault:
             log.warning("the bell cannot be heard now: %s", fault)
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
@@ -114,6 +114,7 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
         try:
             line.add_termination_listener(lambda _line, lost=lost: lost.set())
             await line.add_listener(CHANNEL, lambda _line, _pid, _channel, number: heard(number))
+            await line.execute(f"SET application_name = '{LISTENER}'")  # from now on, and not before, it hears
             await lost.wait()
         finally:
             await line.close(timeout=AGAIN)
