@@ -30,6 +30,6 @@ bench: ## lives per second on PostgreSQL, beside bare Prefect and a stock worker
 	@$(INSTALL) requirements.lock
 	@$(BIN)/minsheng bench $(ARGS)
 
-lock: ## renew both locks from pyproject.toml (no registry address is written)
+lock: ## renew the locks from pyproject.toml (no registry address is written)
 	@$(INSTALL) requirements.lock
 	$(BIN)/python .ci/lock.py

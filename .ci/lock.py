@@ -1,4 +1,4 @@
-"""Renew both locks from pyproject.toml: one for everything, one for running the product; no address is written."""
+"""Renew the locks from pyproject.toml: for everything, for the product, for its image; no address is written."""
 
 # ruff: noqa: S603 -- runs our own commands, and talks to whoever typed make
 
@@ -10,6 +10,7 @@ import sys
 
 from install import EVERYTHING, PRODUCT, ROOT, VENV, pip_settings, uv_settings
 
+IMAGE = ROOT / "infra" / "deploy" / "requirements.lock"
 BUILD = "hatchling>=1.27\neditables>=0.5\n"
 """What the editable installation of the project itself needs; locked too, so that it needs no network of its own."""
 
@@ -17,7 +18,9 @@ BUILD = "hatchling>=1.27\neditables>=0.5\n"
 def main() -> int:
     asked = sys.argv[1:]
     _compile(EVERYTHING, "pyproject.toml", "--extra", "test", "--extra", "check", *asked)
-    _compile(PRODUCT, "pyproject.toml", "--constraint", str(EVERYTHING))
+    same = ("--constraint", str(EVERYTHING))
+    _compile(PRODUCT, "pyproject.toml", *same)
+    _compile(IMAGE, "pyproject.toml", "--extra", "redis", "--extra", "otel", *same)
     return 0
 
 

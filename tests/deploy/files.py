@@ -1,0 +1,93 @@
+"""The deployment files as data: what is set for whom, and what is started where."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from infra.settings import ROOT
+
+DEPLOY = ROOT / "infra" / "deploy"
+UNITS = DEPLOY / "systemd"
+INSTALLED = "/opt/minsheng/"
+"""Where the project lies on a server and in the image."""
+
+Where = str
+
+
+@cache
+def compose() -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8")))
+
+
+@cache
+def kustomization() -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / "kustomization.yaml").read_text("utf-8")))
+
+
+@cache
+def objects() -> list[tuple[Where, dict[str, Any]]]:
+    """Every Kubernetes object, with kind and name."""
+    files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    found = [one for file in files for one in yaml.safe_load_all(file.read_text("utf-8"))]
+    return [(f"{one['kind']} {one['metadata']['name']}", one) for one in found]
+
+
+def pods() -> list[tuple[Where, dict[str, Any]]]:
+    """The pod of every workload, with its labels."""
+    return [(where, dict(inner)) for where, one in objects() if (inner := _template(one))]
+
+
+def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    spec = one.get("spec", {})
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    return spec.get("template") if one["kind"] != "PodTemplate" else None
+
+
+def containers() -> list[tuple[Where, dict[str, Any]]]:
+    return [(where, one) for where, pod in pods() for one in pod["spec"]["containers"]]
+
+
+def config_map(name: str) -> dict[str, str]:
+    return next(one["data"] for where, one in objects() if where == f"ConfigMap {name}")
+
+
+def chart_environment() -> dict[str, str]:
+    values = yaml.safe_load((DEPLOY / "prefect-values.yaml").read_text("utf-8"))
+    return {one["name"]: one["value"] for one in values["global"]["prefect"]["env"]}
+
+
+def unit_environment() -> dict[str, str]:
+    lines = (UNITS / "environment.example").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))  # type: ignore[misc]  # pairs
+
+
+@cache
+def environments() -> dict[Where, dict[str, str]]:
+    """Who is told what, everywhere."""
+    found: dict[Where, dict[str, str]] = {"chart": chart_environment(), "systemd": unit_environment()}
+    found |= {f"compose {name}": one.get("environment", {}) for name, one in compose()["services"].items()}
+    for where, one in containers():
+        told = {e["name"]: "" for e in one.get("env", [])}
+        for source in one.get("envFrom", []):
+            told |= config_map(source["configMapRef"]["name"])
+        found[where] = told
+    return found
+
+
+def commands() -> Iterator[tuple[Where, list[str]]]:
+    """What is started, with the program's name alone."""
+    for name, service in compose()["services"].items():
+        if "command" in service:
+            yield f"compose {name}", service["command"]
+    for where, container in containers():
+        yield where, container["command"]
+    for unit in sorted(UNITS.glob("*.service")):
+        for line in unit.read_text("utf-8").splitlines():
+            if line.startswith("ExecStart="):
+                program, *rest = shlex.split(line.partition("=")[2])
+                yield unit.name, [program.removeprefix(f"{INSTALLED}.venv/bin/"), *rest]
