@@ -56,7 +56,7 @@ def examine(lines: Lines, file: str, *, collect: bool = False) -> tuple[Table, l
         raise RulebookFaults(faults)
     body = [(number, cells) for number, cells in below[1:] if any(cell.strip() for cell in cells)]
     rows = [_row(names, cells, number) for number, cells in body if len(cells) >= len(names)]
-    table = _table(names, rows, file, collect=POLICIES.get(policy, collect))
+    table = _table(names, rows, file, labels=below[0][1], collect=POLICIES.get(policy, collect))
     return table, [*_shape_faults(names, [below[0], *body], file), *_row_faults(rows, table.columns, file)]
 
 
@@ -84,12 +84,13 @@ def is_input(name: str) -> bool:
     return name not in OWN and not name.startswith(OUTPUT)
 
 
-def _table(names: Sequence[str], rows: Sequence[Row], file: str, *, collect: bool) -> Table:
+def _table(names: Sequence[str], rows: Sequence[Row], file: str, *, labels: Sequence[str], collect: bool) -> Table:
     columns = [Column.of(name, [row.cells[name] for row in rows]) for name in names if is_input(name)]
     outputs = [name.removeprefix(OUTPUT) for name in names if name.startswith(OUTPUT)]
     edges = {edge for row in rows for edge in (row.valid[0], row.valid[1] + 1)}
     turns = sorted(edges - {ALWAYS[0], ALWAYS[1] + 1})
-    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, turns)
+    called = {name.removeprefix(OUTPUT): word.strip() for name, word in zip(names, labels, strict=False)}
+    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, turns, called)
 
 
 def _row(names: Sequence[str], cells: Sequence[str], line: int) -> Row:
