@@ -123,7 +123,7 @@ def test_a_file_that_nobody_reads_is_told():
         "laddr.csv is no table of the rules, and no process names it; remove it, or mend its name"
     ]
     files = {("laddr.csv" if n == "ladder.csv" else n): t for n, t in QINGDAO.items()}
-    assert "laddr.csv is no file of a rulebook; did you mean ladder.csv?" in faults(files)
+    assert "laddr.csv is no table of the rules, and no process names it; did you mean ladder.csv?" in faults(files)
 
 
 def test_the_version_is_the_content():
