@@ -1,7 +1,8 @@
 """Each process becomes one Prefect deployment; deployments are only upserted, never deleted or renamed (P37).
 
 ``prefect.yaml`` is the one description of them; a process that has no entry there, because a city wrote one more file,
-gets one like ``standard`` with its own name and label.
+gets one like ``standard`` with its own name and label: from `minsheng deploy`, or with its first complaint when it was
+activated on the pages.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
         await prefect.ask(
             "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
         )
-        return [await _upsert(prefect, one, pulse_seconds) for one in described()]
+        for one in (wanted := described()):
+            await _upsert(prefect, one, pulse_seconds)
+        return [f"{_flow(one)}/{one['name']}" for one in wanted]
     except (PrefectAway, httpx.HTTPError) as fault:
         raise Mistake(f"Prefect at {api_url} does not take the deployments: {fault}") from fault
     finally:
@@ -103,21 +106,33 @@ def described() -> list[dict[str, Any]]:
 
     Raises :class:`RulebookFaults`.
     """
-    listed: list[dict[str, Any]] = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
+    listed = _listed()
     names = {one["name"] for one in listed}
-    pattern = next(one for one in listed if one["name"] == STANDARD)
     texts = read_folder(settings().rulebook_dir)
     own = [read_process(text, file) for file, text in texts.items() if file.startswith("process/")]
-    return listed + [{**pattern, "name": p.name, "description": _described(p)} for p in own if p.name not in names]
+    return listed + [_description(listed, process) for process in own if process.name not in names]
 
 
-def _described(process: Process) -> str:
-    return f"{process.label['zh']} — {process.label['en']}."
+async def deploy_process(prefect: PrefectApi, process: Process) -> str:
+    """The deployment of one process, made or put right; its id. Raises :class:`PrefectAway`, also without a pool."""
+    made = await _upsert(prefect, _description(_listed(), process), None)
+    return str(made["id"])
 
 
-async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> str:
-    flow = one["entrypoint"].rpartition(".")[2]
-    made = await prefect.ask("POST", "/flows/", {"name": flow})
+def _listed() -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = yaml.safe_load(DESCRIPTION.read_text("utf-8"))["deployments"]
+    return listed
+
+
+def _description(listed: list[dict[str, Any]], process: Process) -> dict[str, Any]:
+    """What ``prefect.yaml`` says of a process, else the like of ``standard``."""
+    known = {one["name"]: one for one in listed}
+    told = f"{process.label['zh']} — {process.label['en']}."
+    return known.get(process.name) or {**known[STANDARD], "name": process.name, "description": told}
+
+
+async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> Mapping[str, Any]:
+    made = await prefect.ask("POST", "/flows/", {"name": _flow(one)})
     body = {
         "flow_id": made["id"],
         "name": one["name"],
@@ -128,8 +143,15 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
         "schedules": [_schedule(s, pulse_seconds) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }
-    await prefect.ask("POST", "/deployments/", body)
-    return f"{flow}/{one['name']}"
+    upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
+    if upserted is None:
+        raise PrefectAway(f"there is no work pool {POOL}; run `minsheng deploy`")
+    return upserted
+
+
+def _flow(one: Mapping[str, Any]) -> str:
+    name: str = one["entrypoint"].rpartition(".")[2]
+    return name
 
 
 def _schedule(written: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:

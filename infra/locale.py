@@ -201,6 +201,7 @@ def message_ids() -> Iterator[str]:
         wording.TERMS,
         wording.CLOCKS,
         wording.LETTERS,
+        wording.TABLES,
         wording.FIELDS,
         wording.SENTENCES,
         refusals.SENTENCES,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.bell import ring
+from infra.deployments import deploy_process
 from infra.ledger import Ledger, Run
 from infra.moment import now, wall
 from infra.prefect_api import PrefectApi, PrefectAway
@@ -132,10 +133,15 @@ class Orchestrator:
     async def _deployment(self, process: str) -> str:
         if process not in self._deployments:
             found = await self._prefect.ask("GET", f"/deployments/name/{FLOW}/{process}")
-            if found is None:
-                raise PrefectAway(f"there is no deployment {FLOW}/{process}; run `minsheng deploy`")
-            self._deployments[process] = found["id"]
+            self._deployments[process] = found["id"] if found else await self._deploy(process)
         return self._deployments[process]
+
+    async def _deploy(self, process: str) -> str:
+        """A process that was activated on the pages has no deployment before its first complaint."""
+        book = await self._ledger.active(now())
+        if process not in book.processes:
+            raise PrefectAway(f"there is no deployment {FLOW}/{process}; run `minsheng deploy`")
+        return await deploy_process(self._prefect, book.process(process))
 
     async def _state(self, run_id: str | None) -> Mapping[str, Any] | None:
         run = await self._prefect.ask("GET", f"/flow_runs/{run_id}") if run_id else None

@@ -16,6 +16,8 @@ from rules.table_text import csv_lines
 
 CSV, XLSX = ".csv", ".xlsx"
 ENDINGS = (".yaml", ".yml", CSV, XLSX)
+SPREADSHEETS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".et", ".tsv")
+"""Endings of tables that nobody reads here."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ def look_into(folder: Path) -> Folder:
     workbooks: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.suffix not in ENDINGS or any(part.startswith((".", "~")) for part in inside.parts):
+        if any(part.startswith((".", "~")) for part in inside.parts):
+            continue
+        if path.suffix not in ENDINGS:
+            faults += _other_ending(path, inside.as_posix())
             continue
         name, text = inside.with_suffix(CSV if path.suffix == XLSX else path.suffix).as_posix(), ""
         try:
@@ -68,6 +73,14 @@ def look_into(folder: Path) -> Folder:
             workbooks[name] = inside.as_posix()
         files.setdefault(name, text)
     return Folder(files, faults, workbooks)
+
+
+def _other_ending(path: Path, name: str) -> list[Fault]:
+    """What is wrong with a file that was meant to be a table or a description, as its ending tells."""
+    ending = path.suffix.lower()
+    if ending in ENDINGS:
+        return [Fault(name, 0, "", f"is not read; write its ending in small letters: {path.stem}{ending}")]
+    return [Fault(name, 0, "", "is not read; save it as XLSX or as CSV UTF-8")] if ending in SPREADSHEETS else []
 
 
 def read_folder(folder: Path) -> dict[str, str]:

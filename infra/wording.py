@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
-from infra.locale import label, language, moment_text, say
+from infra.locale import label, language, listed, moment_text, say
 from rules.case import CITIZEN, Entry
 from rules.process import Process
 from rules.refusals import FIELD_SENTENCES, Refusal
@@ -63,6 +64,13 @@ LETTERS = {
 }  # fmt: skip
 """Letter -> English label."""
 
+TABLES = {
+    "catalogue": "Dispatch catalogue", "deadlines": "Deadlines", "ladder": "Ladder", "urgency": "Urgency",
+    "keywords": "Keywords", "callback": "Callback", "channels": "Channels", "processes": "Choice of the process",
+    "permits": "Permits",
+}  # fmt: skip
+"""Table of the rulebook -> English label."""
+
 FIELDS = {
     "reply": "Reply to the citizen", "department": "Department", "category": "Category", "urgency": "Urgency",
     "partners": "Partner departments", "reason": "Reason", "note": "Note", "plan": "What is planned",
@@ -101,7 +109,8 @@ SENTENCES = {
     "citizen_appealed": "The citizen asks for a review by somebody who did not decide.",
     "decision_upheld": "%(who)s has looked at it again: the decision stands.",
     "decision_overturned": "%(who)s has looked at it again: the decision does not stand.",
-    "review_concluded": "%(who)s has looked at it again: %(verdict)s.",
+    "check_entered": "Stage: %(stage)s. It is with %(reviewer)s now.",
+    "review_concluded": "%(who)s has come to a conclusion: %(verdict)s.",
     "clocks_paused": "%(cause)s: %(who)s lets the clocks stand still, until %(until)s at the latest.",
     "clocks_resumed": "The clocks run again (%(cause)s).",
     "time_ran_out": "The time for %(clock)s is over; the case goes on.",
@@ -116,12 +125,27 @@ def term(locale: str, code: str | None) -> str:
 
 
 def clock_name(locale: str, name: str, process: Process | None = None, stage: str = "") -> str:
-    """A clock, or the id of one (``fix-2``), in words: the label that the process gives it, else its usual one."""
+    """A clock, or the id of one (``fix-2``), in words: the label that the process gives it, else its usual one, else
+    that of its stage."""
     plain = _NUMBER.sub("", name)
     spec = process.clock(stage, plain) if process else None
     labels = [spec.label] if spec else [each.label for n, each in process.specs() if n == plain] if process else []
-    given = next((one for one in labels if one), None)
+    given = next((one for one in labels if one), None) or (
+        None if plain in CLOCKS else _stage_of(plain, process, stage)
+    )
     return label(given, locale) if given else say(locale, CLOCKS.get(plain, plain))
+
+
+def _stage_of(clock: str, process: Process | None, stage: str) -> Mapping[str, str] | None:
+    """The label of the stage that has a clock which a process owner has named in code only."""
+    stages = process.stages if process else {}
+    several = [stages[stage]] if stage in stages else stages.values()
+    return next((one.label for one in several if clock in one.clocks), None)
+
+
+def table_name(locale: str, table: str) -> str:
+    """A table in words; one that a city has added is called by its file."""
+    return say(locale, TABLES.get(table, table))
 
 
 def letter_name(locale: str, letter: str) -> str:
@@ -179,8 +203,20 @@ def sentence(book: Rulebook, process: str, entry: Entry, locale: str) -> str:
         "verdict": verdict_name(book, process, d.get("verdict", ""), locale),
         "rulebook": d.get("rulebook", ""),
     }  # fmt: skip
-    kind = "review_entered" if entry.kind == "stage_entered" and "reviewer" in d else entry.kind
+    kind = _kind(book.process(process), entry)
     return say(locale, SENTENCES.get(kind, kind), **places)
+
+
+def _kind(process: Process, entry: Entry) -> str:
+    """Whoever reviews a decision had no hand in it; whoever gives a verdict of the process's own is asked before."""
+    if entry.kind != "stage_entered" or "reviewer" not in entry.data:
+        return entry.kind
+    return "check_entered" if has_verdicts(process, entry.data.get("stage", "")) else "review_entered"
+
+
+def has_verdicts(process: Process, stage: str) -> bool:
+    """Whether a stage ends with verdicts that only its process knows."""
+    return stage in process.stages and bool(process.stages[stage].verdicts)
 
 
 def refusal_text(refusal: Refusal, book: Rulebook, locale: str) -> str:
@@ -190,7 +226,7 @@ def refusal_text(refusal: Refusal, book: Rulebook, locale: str) -> str:
         places["until"] = moment_text(datetime.fromisoformat(str(places["until"])), locale)
     if "partners" in places:
         codes = str(places["partners"]).split(", ")
-        places["partners"] = "、".join(party_name(book, code, locale) for code in codes)
+        places["partners"] = listed([party_name(book, code, locale) for code in codes], locale)
     if "why_zh" in places and language(locale) == "zh":
         places["why"] = places["why_zh"]
     return say(locale, refusal.sentence, **places)

@@ -12,6 +12,8 @@ from rules.faults import Fault, line_of
 from rules.records import read_record, whole
 
 Day = Annotated[date, Field(strict=True)]
+Year = Annotated[int, Field(ge=2004, le=2100)]
+"""The notices on working days begin with 2004."""
 
 
 class _CalendarFile(BaseModel):
@@ -22,7 +24,7 @@ class _CalendarFile(BaseModel):
     office_hours: list[str] | None = None
     workdays: list[Day] | None = None
     days_off: list[Day] | None = None
-    noticed: list[int] | None = None
+    noticed: list[Year] | None = None
 
 
 def read_calendar_file(text: str, file: str) -> Calendar:

@@ -23,6 +23,8 @@ VERDICTS = ("accepted", "redo")
 LIMITS = {"return": "return", "extension": "extend"}
 """Deadlines that limit an action and never run as a clock -> the action."""
 NONE = "none"
+HEADER = 1
+"""The line that names the columns."""
 SATISFIED = range(1, 6)
 
 
@@ -35,12 +37,25 @@ def cells(survey: Survey) -> Iterator[Fault]:
             if message := fault(survey, row.cells[column]):
                 yield Fault(f"{name}.csv", row.line, column, message)
     yield from _callback(survey)
+    yield from _channels(survey)
+
+
+def _channels(survey: Survey) -> Iterator[Fault]:
+    """Of two rows for one channel nobody could say which name counts."""
+    seen: dict[str, int] = {}
+    for row in survey.rows("channels"):
+        if (line := seen.setdefault(row.cells["channel"], row.line)) != row.line:
+            message = f"'{row.cells['channel']}' is named in line {line} already; take one out"
+            yield Fault("channels.csv", row.line, "channel", message)
 
 
 def _of_table(survey: Survey, table: Table) -> Iterator[Fault]:
     for column in table.columns:
         if vocabulary := VOCABULARY.get(column.name):
-            yield from _inputs(survey, f"{table.name}.csv", table, column.name, vocabulary)
+            found = [*_inputs(survey, f"{table.name}.csv", table, column.name, vocabulary)]
+            other = _looks_like(survey, table, column.name) if len(found) > 1 else ""
+            message = f"its cells look like those of '{other}'; were two columns swapped?"
+            yield from [Fault(f"{table.name}.csv", HEADER, column.name, message)] if other else found
 
 
 def specs(process: Process) -> Iterator[tuple[str, ClockSpec]]:
@@ -53,6 +68,15 @@ def specs(process: Process) -> Iterator[tuple[str, ClockSpec]]:
 def clock_names(book: Rulebook) -> Collection[str]:
     """Clocks of every process, and what only limits an action."""
     return dict.fromkeys([*(name for process in book.processes.values() for name, _ in specs(process)), *LIMITS])
+
+
+def _looks_like(survey: Survey, table: Table, name: str) -> str:
+    """The column of the same table whose words stand in this one; empty when some words are its own."""
+    words = {word for row in table.rows for word in words_of(row.cells[name]) or ()}
+    if words.intersection(VOCABULARY[name][1](survey.book)):
+        return ""
+    others = [column.name for column in table.columns if column.name in VOCABULARY and column.name != name]
+    return next((other for other in others if words <= {*VOCABULARY[other][1](survey.book)}), "")
 
 
 Vocabulary = tuple[tuple[str, ...], Callable[["Rulebook"], Collection[str]]]
@@ -146,7 +170,7 @@ def unused(survey: Survey, table: Table, used: Iterable[Row]) -> Iterator[Fault]
 def suspects(survey: Survey, table: Table) -> list[Row]:
     """Rows with an unknown word in an input: nobody can say what they were meant for."""
     lines = {fault.line for fault in _of_table(survey, table)}
-    return [row for row in table.rows if row.line in lines]
+    return [row for row in table.rows if row.line in lines or HEADER in lines]
 
 
 def meant_for(row: Row, clock: str) -> bool:

@@ -47,6 +47,9 @@ def _of_processes(survey: Survey) -> Iterator[Quote]:
         for name, clock in process.clocks.items():
             if clock.clause:
                 yield file, 0, f"clocks.{name}.clause", clock.clause
+        for name, reason in process.pauses.items():
+            if reason.clause:
+                yield file, 0, f"pauses.{name}.clause", reason.clause
         for stage in process.stages.values():
             yield file, 0, f"stages.{stage.name}.clause", stage.clause
             for name, clock in stage.clocks.items():

@@ -61,7 +61,8 @@ def _names(survey: Survey) -> Iterator[Fault]:
     for code, district in survey.book.districts.items():
         for name in {district.short, *district.name.values(), *district.names}:
             if (other := seen.setdefault(name, code)) != code:
-                yield Fault(DISTRICTS, 0, "names", f"'{name}' names both '{other}' and '{code}'; give each its own")
+                line = survey.line(DISTRICTS, f"code: {code}")
+                yield Fault(DISTRICTS, line, "names", f"'{name}' names both '{other}' and '{code}'; give each its own")
 
 
 def _strange_places(survey: Survey) -> Iterator[Fault]:

@@ -26,12 +26,27 @@ def processes(survey: Survey) -> Iterator[Fault]:
     for process in survey.processes():
         for where, message in _process(survey, process):
             yield Fault(file_of(process), 0, where, message)
+    if survey.sound(DEPARTMENTS):
+        yield from _above_each_other(survey)
     if survey.sound(DEPARTMENTS, DISTRICTS):
         for department in survey.book.departments.values():
             placed = department.district is None or department.district in survey.book.districts
             if placed and department.above and department.above not in survey.book.departments:
                 message = f"unknown department '{department.above}'{meant(department.above, survey.book.departments)}"
                 yield Fault(DEPARTMENTS, 0, "above", message)
+
+
+def _above_each_other(survey: Survey) -> Iterator[Fault]:
+    """Two that review each other's decisions, directly or by way of others."""
+    told, departments = set[str](), survey.book.departments
+    for code in departments:
+        chain = [code]
+        while (above := departments[chain[-1]].above) in departments and above not in chain:
+            chain.append(str(above))
+        if above == code and code not in told:
+            told.update(chain)
+            message = f"{', '.join(chain)} are above each other; somebody has to be at the top"
+            yield Fault(DEPARTMENTS, survey.line(DEPARTMENTS, f"code: {code},"), "above", message)
 
 
 def stage_names(book: Rulebook) -> set[str]:

@@ -75,8 +75,9 @@ def _actions(_process: Process, stage: Stage) -> Told:
                 yield f"actions.{party}", f"unknown action '{name}'{meant(name, known)}"
         if len(set(names)) < len(names):
             yield f"actions.{party}", "an action is there twice; take one out"
-    if stage.owner not in parties:
-        yield "owner", f"the {stage.owner} has no task in a stage of kind {stage.kind}{meant(stage.owner, parties)}"
+    owners = PARTIES.get(stage.kind) or parties
+    if stage.owner not in owners:
+        yield "owner", f"the {stage.owner} has no task in a stage of kind {stage.kind}{meant(stage.owner, owners)}"
 
 
 def offered(process: Process, stage: Stage) -> dict[str, str]:

@@ -67,11 +67,10 @@ def rows(old: Rulebook, new: Rulebook, _at: datetime | None) -> Iterator[Change]
 
 
 def _questions(old: Rulebook, new: Rulebook, *, limits: bool = True) -> Iterator[tuple[str, str, str]]:
-    """Process, clock and urgency: everything both rulebooks may be asked for."""
+    """Process, clock and urgency: everything the new rulebook is asked for in a process that both know."""
     for name in (name for name in new.processes if name in old.processes):
-        known = [_clock_names(book.processes[name]) for book in (old, new)]
-        both = [clock for clock in known[1] if clock in known[0]] + list(LIMITS if limits else ())
-        yield from product([name], dict.fromkeys(both), [str(u) for u in Urgency])
+        asked = [*_clock_names(new.processes[name]), *(LIMITS if limits else ())]
+        yield from product([name], dict.fromkeys(asked), [str(u) for u in Urgency])
 
 
 def _clock_names(process: Process) -> list[str]:

@@ -92,20 +92,28 @@ def read_yaml(text: str, file: str) -> tuple[Any, list[Fault]]:
         data = loader.get_single_data()
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
-        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {_hint(fault)}")]) from fault
+        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {_hint(fault, text, line)}")]) from fault
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         raise RulebookFaults([Fault(file, 0, "", f"is not valid YAML: {fault}")]) from fault
     twice = "is there twice; each key may stand only once, so rename or join one of them"
     return data, [Fault(file, line, key, f"'{key}' {twice}") for line, key in dict.fromkeys(loader.twice)]
 
 
-def _hint(fault: yaml.MarkedYAMLError) -> str:
+def _hint(fault: yaml.MarkedYAMLError, text: str, line: int) -> str:
     """The parser's words, and what it most often was."""
-    problem = str(fault.problem)
-    hint = next((cure for words, cure in _HINTS.items() if words in problem), "")
-    return f"{problem}{hint}"
+    problem, near = str(fault.problem), "\n".join(text.splitlines()[max(line - 2, 0) : line])
+    signs = (cure for sign, cure in _SIGNS.items() if sign in near)
+    return f"{problem}{next(signs, next((cure for words, cure in _HINTS.items() if words in problem), ''))}"
 
 
+_SIGNS = {
+    "<<<<<<<": "; two texts were merged here and nobody chose; keep one and take the marks out",
+    "=======": "; two texts were merged here and nobody chose; keep one and take the marks out",
+    "：": "; a Chinese colon does not count, write ':' and a blank",
+    "，": "; a Chinese comma does not count, write ','",
+    "\t": "; indent with spaces, never with tabs",
+}
+"""What stands at the line, or just above -> what it most often was."""
 _HINTS = {
     "cannot start any token": "; indent with spaces, never with tabs, and put quotes around a text with special signs",
     "mapping values are not allowed": "; look for a second ':' in the line, or for a line that is indented too far",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rules.case import Answer, Case, Complaint, Data, Role
-from rules.draft import WHOLE_CASE, Action, Draft, anyone
+from rules.draft import WHOLE_CASE, Action, Draft
 from rules.fields import Field
 from rules.parties import party_of
 from rules.process import PERSON, Stage
@@ -104,6 +104,13 @@ def _a_dispute_is_open(draft: Draft) -> None:
         raise Refusal("no_dispute")
 
 
+def _may_answer_again(draft: Draft) -> None:
+    """What the desk's own answers did not solve in so many rounds is a department's task."""
+    rounds = draft.process.caps.redos
+    if draft.case.answer == Answer.ANSWERED and draft.case.visits[draft.stage.name] > rounds + 1:
+        raise Refusal("answers_used", count=rounds + 1)
+
+
 def answer(draft: Draft, data: Data) -> None:
     draft.finish("complaint_answered", "answered", answer=str(Answer.ANSWERED), reply=data["reply"])
 
@@ -151,7 +158,7 @@ def _proposed(rulebook: Rulebook, case: Case) -> str:
 _OWNER = Field("department", "choice", choices=departments, default=_proposed)
 
 ACTIONS = (
-    Action("answer", anyone, answer, [Field("reply")], outcomes=["answered"]),
+    Action("answer", _may_answer_again, answer, [Field("reply")], outcomes=["answered"]),
     Action(
         "dispatch",
         _plain_dispatch_is_enough,

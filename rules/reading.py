@@ -51,7 +51,7 @@ TABLES = {
 DESCRIPTIONS = ("departments.yaml", "districts.yaml", "categories.yaml", "calendar.yaml", CLAUSES)
 PROCESSES = "process/"
 STANDARD_FILE = "process/standard.yaml"
-_MISSING = "is missing from the rulebook; take the one of rules/qingdao as a pattern"
+_PATTERN = "; take the one of rules/qingdao as a pattern"
 GUARD = Shape(("action",), ("verdict", "zh", "en"), may=FACTS)
 """What a table needs that guards an action (``guards`` of a stage)."""
 TURN = Shape(("outcome",), ("becomes",), may=FACTS)
@@ -93,7 +93,8 @@ class Reading:
         """What ``reader`` makes of a file, without its broken parts; ``None`` when nothing is left of it."""
         try:
             if name not in self.files:
-                raise RulebookFaults([Fault(name, 0, "", _MISSING)])
+                self._lacks(name)
+                return None
             return reader(self.files[name], name)
         except RulebookFaults as wrong:
             self.faults.extend(wrong.faults)
@@ -101,6 +102,17 @@ class Reading:
             if wrong.partial is None:
                 self.lost.add(name)
             return wrong.partial  # type: ignore[no-any-return]  # what the reader makes
+
+    def _lacks(self, name: str) -> None:
+        """A file that is not there; one that is called almost like it is named."""
+        near = [file for file in self.files if file not in self._known() and _stem(file) == _stem(name)]
+        cure = f"; is it {near[0]}? Rename that" if near else _PATTERN
+        self.faults.append(Fault(name, 0, "", f"is missing from the rulebook{cure}"))
+        self.doubtful.add(name)
+        self.lost.add(name)
+
+    def _known(self) -> list[str]:
+        return [*DESCRIPTIONS, *(f"{name}.csv" for name in {**TABLES, **self._named}), STANDARD_FILE]
 
     def districts(self) -> dict[str, District]:
         return self.read("districts.yaml", read_districts) or {}
@@ -119,13 +131,17 @@ class Reading:
 
     def strangers(self) -> Iterator[Fault]:
         """Files that nobody reads, most often because their name is misspelt."""
-        known = [*DESCRIPTIONS, *(f"{name}.csv" for name in {**TABLES, **self._named}), STANDARD_FILE]
+        known = self._known()
         may_be_named = any(_is_process(file) for file in self.doubtful)
         for name in self.files:
             if name not in known and not _is_process(name) and not (may_be_named and name.endswith(".csv")):
                 absent = [one for one in known if one not in self.files]
-                cure = meant(name, absent) or "; remove it, or mend its name"
-                yield Fault(name, 0, "", f"is no file of a rulebook{cure}")
+                what = (
+                    "is no table of the rules, and no process names it"
+                    if name.endswith(".csv")
+                    else "is no file of a rulebook"
+                )
+                yield Fault(name, 0, "", f"{what}{meant(name, absent) or '; remove it, or mend its name'}")
 
     def tables(self, processes: Iterable[Process]) -> dict[str, Table]:
         """Every table that can at least be looked at."""
@@ -164,12 +180,12 @@ class Reading:
         read = {name: self.read(name, read_process) for name in names}
         found = {name: process for name, process in read.items() if process is not None}
         for name, process in found.items():
-            if name.rpartition("/")[2].rpartition(".")[0] != process.name:
+            if _stem(name) != process.name:
                 self.faults.append(
                     Fault(name, 0, "name", f"'{process.name}' has to be the name of its file; change one of them")
                 )
         if STANDARD_FILE not in names:
-            self.faults.append(Fault(STANDARD_FILE, 0, "", _MISSING))
+            self._lacks(STANDARD_FILE)
         return {process.name: process for process in found.values()}
 
 
@@ -178,6 +194,11 @@ def _examined(text: str, file: str, collect: bool) -> tuple[Table, Sequence[Faul
     """A table, the faults of its cells and those of its rows; most are those of the version before."""
     table, faults = examine(csv_lines(text, file), file, collect=collect)
     return table, faults, [*shadows(table, file, faults)]
+
+
+def _stem(name: str) -> str:
+    """The name of a file without its folder and its ending."""
+    return name.rpartition("/")[2].rpartition(".")[0]
 
 
 def _is_process(name: str) -> bool:

@@ -27,6 +27,8 @@ _PLAIN: Mapping[str, str] = {
     "int": "'{input}' is not a whole number",
     "date": "'{input}' is not a day; write it as 2027-01-31",
     "greater_than_equal": "'{input}' is too small; the least is {ge}",
+    "less_than_equal": "'{input}' is too large; the most is {le}",
+    "recursion_loop": "refers to itself; write it out instead",
     "dict": "has to hold keys with values, such as 'zh: …'",
     "mapping": "has to hold keys with values, such as 'zh: …'",
     "model": "has to hold keys with values, such as 'zh: …'",
@@ -86,16 +88,24 @@ def _path(loc: Sequence[Step]) -> Path:
 
 def _message(error: Mapping[str, Any]) -> str:
     name, given, more = error["type"], error["input"], error.get("ctx", {})
+    if given is None and name not in ("missing", "value_error"):
+        return "is empty; write something"
     if name in ("enum", "literal_error"):
         return f"'{given}' is not known here{meant(str(given), _QUOTED.findall(more['expected']))}"
     if name == "string_pattern_mismatch":
         return f"'{given}' is no {'code; ' + _CODE if 'a-z' in more['pattern'] else 'mail address or the end of one'}"
     if name == "string_type":
-        return "has to be a text" if isinstance(given, list | dict | None) else f"'{_said(given)}' has to be in quotes"
+        return "has to be a text" if isinstance(given, list | dict) else _unquoted(given)
     if name == "value_error":
         return str(more["error"])
     kinds = (kind for kind in _PLAIN if name == kind or name.startswith(f"{kind}_"))
     return next((_PLAIN[kind].format(input=_said(given), **more) for kind in kinds), str(error["msg"]))
+
+
+def _unquoted(given: Any) -> str:
+    """YAML makes numbers of what looks like one: ``0532`` is 346."""
+    kind = "a number" if isinstance(given, int | float) and not isinstance(given, bool) else "more than a text"
+    return f"'{_said(given)}' has to be in quotes; without them it is read as {kind}"
 
 
 def _said(given: Any) -> str:

@@ -18,6 +18,7 @@ SENTENCES = {
     "return_after_ruling": "A binding ruling assigned this case; it cannot be returned.",
     "return_too_late": "A return was possible until %(until)s only; the case is yours now.",
     "ruling_needed": "The case was returned too often; a binding ruling is needed, a plain dispatch is not enough.",
+    "answers_used": "The desk has answered %(count)s times and it did not help; dispatch the case to a department.",
     "no_dispute": "There is no dispute about the owner, so nothing to rule on.",
     "own_partner": "The lead cannot be its own partner.",
     "partners_known": "These departments take part already: %(partners)s.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rules.calendar import Span
 from rules.departments import SEPARATOR, Words
@@ -59,7 +59,11 @@ class Survey:
         if word in known or any(self._mentions(file, word) for file in files):
             return None
         first = next(path for path in paths if path not in known)
-        return f"unknown {what} '{first}'{meant(first, known)}"
+        called = (
+            [code for code, record in known.items() if word in _names(record)] if isinstance(known, Mapping) else []
+        )
+        cure = f"; its code is {' or '.join(called)}" if called else meant(first, known) or _write(files)
+        return f"unknown {what} '{first}'{cure}"
 
     def complete(self) -> bool:
         """Whether all tables and processes say all they were meant to say."""
@@ -85,6 +89,16 @@ class Survey:
         missing = set(_WORD.findall(word)) - words
         lost = any(name.startswith(file) for name in self._reading.lost)
         return not missing or len(words) < _NOTHING_LEFT or (lost and not any(like(one, words) for one in missing))
+
+
+def _names(record: Any) -> Collection[str]:
+    """What people call something that the tables call by its code."""
+    words = getattr(record, "name", None) or getattr(record, "label", None)
+    return words.values() if isinstance(words, Mapping) else ()
+
+
+def _write(files: Sequence[str]) -> str:
+    return f"; add it to {files[0]}, or name one that is there" if files and not files[0].endswith("/") else ""
 
 
 def file_of(process: Process) -> str:

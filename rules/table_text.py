@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
@@ -21,6 +22,9 @@ from rules.tables import ALWAYS, CLAUSE, ID, OUTPUT, VALID_FROM, VALID_UNTIL, Ro
 OWN = (ID, CLAUSE, VALID_FROM, VALID_UNTIL)
 """Columns that are neither an input nor an output."""
 POLICIES = {"first": False, "collect": True}
+_NO_COMMAS = {";": "a semicolon", "；": "a semicolon", "\t": "a tab", "，": "a Chinese comma"}
+"""What some programs, or people, put between two cells."""
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SHORT = "a table needs two header rows (field name, Chinese label), a first column 'id' and at least one row"
 _EXCEL_DAYS = "YYYY-MM-DD"
 
@@ -49,14 +53,14 @@ def examine(lines: Lines, file: str, *, collect: bool = False) -> tuple[Table, l
     (_, heading), *below = [*lines] or [(1, [])]
     names = [name.strip() for name in heading]
     if len(below) < 2 or not names or names[0].partition(":")[0] != ID:
-        raise RulebookFaults([Fault(file, 1, ID, _SHORT)])
+        raise RulebookFaults([Fault(file, 1, ID, _no_table(names, below))])
     policy = names[0].partition(":")[2]
     names[0] = ID
-    if faults := [*_policy_faults(policy, file), *_header_faults(names, file)]:
+    if faults := [*_policy_faults(names, policy, file), *_header_faults(names, below[0][1], file)]:
         raise RulebookFaults(faults)
     body = [(number, cells) for number, cells in below[1:] if any(cell.strip() for cell in cells)]
     rows = [_row(names, cells, number) for number, cells in body if len(cells) >= len(names)]
-    table = _table(names, rows, file, collect=POLICIES.get(policy, collect))
+    table = _table(names, rows, file, labels=below[0][1], collect=POLICIES.get(policy, collect))
     return table, [*_shape_faults(names, [below[0], *body], file), *_row_faults(rows, table.columns, file)]
 
 
@@ -84,12 +88,13 @@ def is_input(name: str) -> bool:
     return name not in OWN and not name.startswith(OUTPUT)
 
 
-def _table(names: Sequence[str], rows: Sequence[Row], file: str, *, collect: bool) -> Table:
+def _table(names: Sequence[str], rows: Sequence[Row], file: str, *, labels: Sequence[str], collect: bool) -> Table:
     columns = [Column.of(name, [row.cells[name] for row in rows]) for name in names if is_input(name)]
     outputs = [name.removeprefix(OUTPUT) for name in names if name.startswith(OUTPUT)]
     edges = {edge for row in rows for edge in (row.valid[0], row.valid[1] + 1)}
     turns = sorted(edges - {ALWAYS[0], ALWAYS[1] + 1})
-    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, turns)
+    called = {name.removeprefix(OUTPUT): word.strip() for name, word in zip(names, labels, strict=False)}
+    return Table(file.rpartition(".")[0], collect, columns, outputs, rows, turns, called)
 
 
 def _row(names: Sequence[str], cells: Sequence[str], line: int) -> Row:
@@ -106,14 +111,29 @@ def _day(cell: str) -> int | None:
         return None
 
 
-def _policy_faults(policy: str, file: str) -> Iterator[Fault]:
-    if policy and policy not in POLICIES:
+def _no_table(names: Sequence[str], below: Sequence[tuple[int, Sequence[str]]]) -> str:
+    """What is wrong with lines that do not begin like a table."""
+    if any(sign in "".join(names) for sign in _NO_COMMAS) and len(names) == 1:
+        return _SHORT
+    titled = next((line for line, cells in below if cells and cells[0].strip().partition(":")[0] == ID), 0)
+    return f"the field names stand in line {titled}; take out what is above them" if titled else _SHORT
+
+
+def _policy_faults(names: Sequence[str], policy: str, file: str) -> Iterator[Fault]:
+    if len(names) == 1 and (sign := next((sign for sign in _NO_COMMAS if sign in policy), "")):
+        yield Fault(file, 1, ID, f"between the cells stands {_NO_COMMAS[sign]}; save the table as CSV with commas")
+    elif policy and policy not in POLICIES:
         yield Fault(
             file, 1, ID, f"unknown hit policy '{policy}'{meant(policy, POLICIES)}; write id:first or id:collect"
         )
 
 
-def _header_faults(names: Sequence[str], file: str) -> Iterator[Fault]:
+def _header_faults(names: Sequence[str], labels: Sequence[str], file: str) -> Iterator[Fault]:
+    """Columns without a field name of their own; a second line with blank cells is no label row but a row that would
+    be lost."""
+    if blank := [name for name, label in zip(names, labels, strict=False) if not label.strip()]:
+        message = f"the second line has to say what each column is called; it says nothing for {', '.join(blank)}"
+        yield Fault(file, 2, blank[0], message)
     fields = [name.removeprefix(OUTPUT) for name in names]
     for name in dict.fromkeys(fields):
         if not name or fields.count(name) > 1:
@@ -123,8 +143,8 @@ def _header_faults(names: Sequence[str], file: str) -> Iterator[Fault]:
 def _shape_faults(names: Sequence[str], lines: Lines, file: str) -> Iterator[Fault]:
     for number, cells in lines:
         if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
-            message = f"has {len(cells)} cells, the header has {len(names)}; check the commas and quotes"
-            yield Fault(file, number, "", message)
+            cure = "a Chinese comma does not part cells" if "，" in "".join(cells) else "check the commas and quotes"
+            yield Fault(file, number, "", f"has {len(cells)} cells, the header has {len(names)}; {cure}")
 
 
 def _row_faults(rows: Sequence[Row], columns: Sequence[Column], file: str) -> Iterator[Fault]:
@@ -135,6 +155,9 @@ def _row_faults(rows: Sequence[Row], columns: Sequence[Column], file: str) -> It
         elif row.id in seen:
             yield Fault(file, row.line, ID, f"'{row.id}' is also the id of line {seen[row.id]}; give each its own")
         seen.setdefault(row.id, row.line)
+        for name, cell in row.cells.items():
+            if _UNSEEN.search(cell):
+                yield Fault(file, row.line, name, f"'{_UNSEEN.sub('', cell)}' has a sign nobody can see; type it again")
         for column in columns:
             if message := fault_of(column, row.cells[column.name]):
                 yield Fault(file, row.line, column.name, message)

@@ -47,6 +47,8 @@ class Table:
     rows: Sequence[Row]
     turns: Sequence[int] = ()
     """The days (ordinals) on which a row begins or has ended; between two of them nothing changes."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Column, as in the header without ``->`` -> what the second header row calls it."""
     _decisions: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     _memo: dict[tuple[Any, ...], tuple[Row, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 

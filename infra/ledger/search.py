@@ -53,6 +53,8 @@ class CaseRow:
     result: str | None
     due_at: datetime | None
     run_id: str | None
+    process: str
+    rulebook: str
 
     def is_late(self, now: datetime) -> bool:
         """Whether a deadline was missed; ``now`` is case time."""
@@ -145,7 +147,7 @@ _SELECT = sa.select(
     schema.cases.c.number,
     sa.func.coalesce(schema.complaints.c.matter["subject"].as_string(), ""),
     *(schema.cases.c[n] for n in ("stage", "outcome", "urgency", "category", "district", "lead")),
-    *(schema.cases.c[n] for n in ("opened_at", "closed_at", "result", "due_at", "run_id")),
+    *(schema.cases.c[n] for n in ("opened_at", "closed_at", "result", "due_at", "run_id", "process", "rulebook")),
 ).join(schema.complaints, schema.complaints.c.number == schema.cases.c.number)
 
 

@@ -19,7 +19,7 @@ FIELDS: Mapping[str, Sequence[str]] = {
         "number", "subject", "description", "category", "place", "urgency", "urgent", "channel", "received_at", "stage",
         "to_head", "recipient", "greeted", "partners", "shielded", "answer", "reply", "explanation", "final", "contact",
         "contestable", "round", "rounds_left", "contributions", "asked", "result", "task_url", "track_url", "letter",
-        "deadlines", "rate_by", "why", "returnable", "appealable",
+        "deadlines", "rate_by", "why", "returnable", "appealable", "verdicts",
     ), ()),
     "lead": _OFFICE, "office": _OFFICE, "author": _OFFICE, "receiver": _OFFICE,
     "review": ("by", "stage", "verdict", "reason"),

@@ -115,7 +115,14 @@ def _matter(case: Case, complaint: Complaint, words: _Words) -> dict[str, Any]:
         "channel": label(channel, words.locale) if channel else case.channel,
         "received_at": case.opened_at,
         "stage": stage_name(words.book, case.process, case.stage, words.locale),
+        "verdicts": _verdicts(case, words),
     }
+
+
+def _verdicts(case: Case, words: _Words) -> list[str]:
+    """What a reviewer may conclude, where the process has words of its own for it."""
+    stage = words.process.stages.get(case.stage)
+    return [label(names, words.locale) for names in stage.verdicts.values()] if stage else []
 
 
 def _place(case: Case, complaint: Complaint, words: _Words) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -10,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from infra import access
 from infra.access import Session
 from infra.ledger import CaseFilter, UnknownCase
+from infra.ledger.search import CaseRow
 from infra.locale import label, say
 from infra.moment import now
 from infra.portal import views
@@ -66,23 +68,9 @@ async def cases(request: Request, provided: Services = Provided, who: Session = 
     book, locale, moment, asked = await provided.ledger.active(), locale_of(request), now(), request.query_params
     fields = ("stage", "district", "category", "department", "urgency", "number", "words")
     chosen = {name: asked.get(name) or None for name in fields}
-    names = _stage_names(book, locale)
     wanted = CaseFilter(**chosen, late=bool(asked.get("late")), is_open=not asked.get("closed"))
     found = await provided.ledger.list_cases(wanted, now=moment, limit=PER_PAGE, after=_mark(asked.get("after")))
-    rows = [
-        {
-            "case": row,
-            "stage": names.get(row.stage) or stage_name(book, STANDARD, row.stage, locale),
-            "category": category_name(book, row.category, locale),
-            "district": district_name(book, row.district, locale),
-            "lead": party_name(book, row.lead, locale),
-            "urgency": term(locale, row.urgency),
-            "result": term(locale, row.result),
-            "late": row.is_late(moment),
-            "run_url": _run_url(provided, row.run_id),
-        }
-        for row in found.rows
-    ]
+    rows = [_row(provided, row, await provided.ledger.rulebook(row.rulebook), moment, locale) for row in found.rows]
     rest = {k: v for k, v in asked.items() if k != "after" and v}
     after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
     return page(
@@ -129,6 +117,21 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
         timeline=views.timeline(case, entries, book, locale, public=False), run_url=_run_url(provided, run.run_id),
         act_url=access.task_url(access.TaskLink(number, own.id, own.party)) if own else "",
     )  # fmt: skip
+
+
+def _row(provided: Services, row: CaseRow, book: Rulebook, now: datetime, locale: str) -> dict[str, Any]:
+    """A case in the words of the rules and of the process that it follows."""
+    return {
+        "case": row,
+        "stage": stage_name(book, row.process, row.stage, locale),
+        "category": category_name(book, row.category, locale),
+        "district": district_name(book, row.district, locale),
+        "lead": party_name(book, row.lead, locale),
+        "urgency": term(locale, row.urgency),
+        "result": term(locale, row.result),
+        "late": row.is_late(now),
+        "run_url": _run_url(provided, row.run_id),
+    }
 
 
 def _run_url(provided: Services, run_id: str | None) -> str:

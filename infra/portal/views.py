@@ -13,11 +13,13 @@ from infra.wording import (
     category_name,
     clock_name,
     district_name,
+    has_verdicts,
     party_name,
     pause_name,
     refusal_text,
     sentence,
     stage_name,
+    table_name,
     term,
     verdict_name,
 )
@@ -58,6 +60,7 @@ def facts(case: Case, complaint: Complaint, book: Rulebook, locale: str) -> dict
         "rating": case.rating,
         "pause": pause(case, book, locale),
         "review": review(case, book, locale),
+        "is_again": not has_verdicts(book.process(case.process), case.stage),
         "reviewer": next((party_name(book, a.party, locale) for a in case.open_assignments(Role.REVIEWER)), ""),
     }
 
@@ -76,6 +79,7 @@ def review(case: Case, book: Rulebook, locale: str) -> dict[str, Any] | None:
         return None
     d = case.review
     words = {"by": party_name(book, d["by"], locale), "label": verdict_name(book, case.process, d["verdict"], locale)}
+    words["stage"] = stage_name(book, case.process, d["stage"], locale)
     return {"verdict": d["verdict"], "reason": d["reason"], **words}
 
 
@@ -141,7 +145,7 @@ def _told(case: Case, entry: Entry, book: Rulebook, locale: str, *, public: bool
         "actor": entry.actor,
         "text": sentence(book, case.process, entry, locale),
         "quote": quoted or inside,
-        "rows": {} if public else dict(d.get("rows", {})),
+        "rows": {} if public else {table_name(locale, table): row for table, row in d.get("rows", {}).items()},
         "told": [] if public else [f"{party_name(book, t['party'], locale)} {t['name']}" for t in d.get("told", ())],
     }
 

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
+from infra.access import APPROVER, PROCESS_OWNER
 from infra.demo.play import Demo
 from infra.deployments import deploy
 from infra.mistakes import Mistake
@@ -123,6 +124,8 @@ def _announce(plan: Plan, screen: Screen) -> None:
     rows = [
         ("Portal: complain, follow a case", plan.portal),
         ("Desk: signs you in, once (later: minsheng login)", sign_in_url(plan.portal)),
+        ("Process owner: changes the rules", sign_in_url(plan.portal, "process owner", PROCESS_OWNER)),
+        ("Approver: the second person", sign_in_url(plan.portal, "approver", APPROVER)),
         ("Mailbox: delivered mails and task links", plan.mailbox or "(your own mail server)"),
         ("Prefect: one flow run per complaint", plan.prefect),
         ("Logs", str(plan.folder / "logs")),

@@ -6,8 +6,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from infra.locale import day_text, label, listed, say
-from infra.wording import category_name, clock_name, district_name, letter_name, party_name, stage_name, term
+from infra.locale import SOURCE, day_text, label, listed, say
+from infra.wording import (
+    CLOCKS,
+    category_name,
+    clock_name,
+    district_name,
+    letter_name,
+    party_name,
+    stage_name,
+    table_name,
+    term,
+)
+from infra.workbench.picture_words import outcome_name
 from rules.case import CLOSED
 from rules.departments import BY_PLACE
 from rules.diff import Change
@@ -94,18 +105,17 @@ class _Speaker:
             "category": self.category,
             "apart_from": self.apart_from,
             "leads": lambda codes: self.list(codes, self.party),
-            "clocks": lambda names: self.some(names, partial(clock_name, locale), "all_clocks"),
-            "clock": partial(clock_name, locale),
+            "clocks": lambda names: self.some(names, self.clock, "all_clocks"),
+            "clock": self.clock,
             "urgencies": lambda names: self.some(names, partial(term, locale), "all_urgencies"),
             "processes": lambda names: self.some(names, self.process, "all_processes"),
             "process": self.process,
             "department": self.party,
             "district": self.district,
-            "outcome": partial(term, locale),
             "party": partial(term, locale),
             "action": partial(term, locale),
             "rung": partial(term, locale),
-            "cells": self.cells,
+            "table": partial(table_name, locale),
             "day": lambda day: day_text(day, locale),
             "field": lambda name: self.say(WORDS[name]) if name in WORDS else name,
         }
@@ -118,6 +128,10 @@ class _Speaker:
             return self.where(value, change.places["districts"])
         if name == "stage":
             return self.stage(change, value)
+        if name == "outcome":
+            return self.outcome(change, value)
+        if name == "cells":
+            return self.cells(change, value)
         return self.ways[name](value) if name in self.ways else str(value)
 
     def value(self, change: Change, value: Any) -> str:
@@ -132,7 +146,7 @@ class _Speaker:
         if kind.startswith("outcome"):
             return self.target(change.places["process"], value)
         if kind == "row_changed":
-            return self.cells(value)
+            return self.cells(change, value)
         return self.plain(value)
 
     def plain(self, value: Any) -> str:
@@ -148,8 +162,24 @@ class _Speaker:
     def some(self, codes: Any, phrase: Callable[[str], str], every: str) -> str:
         return self.list(codes, phrase) if codes else self.say(WORDS[every])
 
-    def cells(self, cells: Mapping[str, str]) -> str:
-        return ", ".join(f"{name} {cell or '–'}" for name, cell in cells.items())
+    def cells(self, change: Change, cells: Mapping[str, str]) -> str:
+        """Cells under the labels of their table, which are Chinese; in English under the names of their columns."""
+        tables = [book.tables[change.places["table"]] for book in self.books if change.places["table"] in book.tables]
+        labels = {n: word for t in tables for n, word in t.labels.items() if word} if self.locale != SOURCE else {}
+        return ", ".join(f"{labels.get(name) or name.rstrip('/~')} {cell or '–'}" for name, cell in cells.items())
+
+    def clock(self, name: str) -> str:
+        """As it is usually called, else by the label of the first process that has such a clock."""
+        processes = [p for book in self.books for p in book.processes.values() if name not in CLOCKS]
+        return clock_name(self.locale, name, next((p for p in processes if name in dict(p.specs())), None))
+
+    def outcome(self, change: Change, name: str) -> str:
+        """A verdict has the name that its stage gives it."""
+        process, stage = change.places["process"], change.places["stage"]
+        known = [book.processes[process].stages for book in self.books if process in book.processes]
+        verdicts = [stages[stage].verdicts for stages in known if stage in stages]
+        own = next((names[name] for names in verdicts if name in names), None)
+        return label(own, self.locale) if own else outcome_name(self.locale, name)
 
     def category(self, code: str) -> str:
         return next(filter(None, (category_name(book, code, self.locale) for book in self.books)), code)

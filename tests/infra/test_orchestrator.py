@@ -16,6 +16,7 @@ from infra.ledger import Ledger, UnknownCase, schema
 from infra.moment import wall
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectApi, PrefectAway
+from rules.case import Complaint
 from tests import lives
 from tests.lives import NOW
 from tests.prefect_server import PrefectServer, free_port, prefect_server
@@ -70,6 +71,25 @@ async def test_two_that_start_the_same_case_at_once_get_one_run(desk: Desk):
         await other.close()
 
     assert await desk.server.call("POST", "/flow_runs/count", flow_runs={"name": {"any_": [desk.number]}}) == 1
+
+
+async def test_a_process_that_was_activated_on_the_pages_gets_its_deployment_with_its_first_complaint(
+    desk: Desk, book_files: dict[str, str]
+):
+    text = book_files["process/standard.yaml"].replace("name: standard", "name: gentle")
+    text = text.replace("zh: 标准流程, en: Standard process", "zh: 温和流程, en: Gentle process")
+    processes = book_files["processes.csv"].replace("danger,", "gentle,suggestion,,,,gentle,立行立改\ndanger,", 1)
+    await desk.ledger.activate({**book_files, "process/gentle.yaml": text, "processes.csv": processes}, at=NOW)
+    idea = Complaint(channel="web", type="suggestion", subject="多种树", description="路边没有树荫。")
+    number = (await lives.received(desk.ledger, NOW, what=idea)).number
+
+    assert await desk.orchestrator.wake(number) == "started"
+
+    made = await desk.server.call("GET", "/deployments/name/complaint/gentle")
+    assert (made["entrypoint"], made["tags"]) == ("flows.complaint.complaint", ["complaint"])
+    assert made["description"] == "温和流程 — Gentle process."
+    run_id = (await desk.ledger.run_of(number)).run_id
+    assert (await desk.server.run(run_id))["deployment_id"] == made["id"]
 
 
 @pytest.mark.parametrize("kind", ["PAUSED", "COMPLETED", "FAILED", "CRASHED", "CANCELLED"])

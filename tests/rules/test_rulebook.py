@@ -119,9 +119,11 @@ def test_what_cannot_be_read_at_all_cannot_be_loaded():
 
 
 def test_a_file_that_nobody_reads_is_told():
-    assert faults({**QINGDAO, "laddr.csv": ""}) == ["laddr.csv is no file of a rulebook; remove it, or mend its name"]
+    assert faults({**QINGDAO, "laddr.csv": ""}) == [
+        "laddr.csv is no table of the rules, and no process names it; remove it, or mend its name"
+    ]
     files = {("laddr.csv" if n == "ladder.csv" else n): t for n, t in QINGDAO.items()}
-    assert "laddr.csv is no file of a rulebook; did you mean ladder.csv?" in faults(files)
+    assert "laddr.csv is no table of the rules, and no process names it; did you mean ladder.csv?" in faults(files)
 
 
 def test_the_version_is_the_content():

@@ -2,6 +2,8 @@
 
 import pytest
 
+from rules.refusals import Refusal
+
 
 @pytest.fixture
 def answered(life):
@@ -57,3 +59,17 @@ def test_whoever_has_the_case_in_hand_hears_what_the_citizen_adds(life):
     story = life()
     story.act("add_information", "citizen", text="工地名称是某某项目")
     assert [letter["to"] for letter in story.letters("information_added")] == ["shinan-urban"]
+
+
+def test_what_the_desks_own_answers_did_not_solve_becomes_a_departments_task(life):
+    story = life(subject="一件事", description="说来话长。", address="")
+    for _ in range(3):
+        story.act("answer", "desk", reply="请再等等")
+        story.act("rate", "citizen", solved="no", satisfied=1)
+    assert story.case.stage == "first_contact"
+    with pytest.raises(Refusal, match="answered 3 times"):
+        story.act("answer", "desk", reply="请再等等")
+    story.act("dispatch", "desk", department="shinan-urban")
+    story.act("fix", "lead", reply="已处理")
+    story.act("rate", "citizen", solved="no", satisfied=1)
+    assert (story.case.stage, story.case.redos) == ("departmental_fix", 1)
