@@ -6,6 +6,7 @@ One process decides them all, as the pulse does. No Prefect is needed: runs are 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,30 +14,40 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from typer import echo
 
 from infra.bench.fill import PATTERNS, copier, life
 from infra.bench.town import DURABLE
 from infra.chance import token
 from infra.ledger import Ledger
 from infra.ledger.due import due as due_at
-from infra.ledger.recording import read_entries
+from infra.mistakes import Mistake
 from infra.moment import now
 from infra.postgres import Postgres, find_programs, running
 from infra.rulebook_files import read_folder
 from infra.settings import settings
-from rules.case import Case
-from rules.evolve import fold
 
 BATCH = 100
 MINUTE = timedelta(minutes=1)
 EXPLAIN = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "
 
 
-async def climb(*, clocks: int, due: int) -> dict[str, Any]:
-    """Fill, decide, count; ``seconds`` is from the moment all are due to the last commit."""
+def climb(*, clocks: int, due: int, as_json: bool) -> int:
+    """Measure and print; 0 when every case was decided within a minute. Raises :class:`Mistake`."""
+    if not 2 * PATTERNS <= due <= clocks - PATTERNS:
+        raise Mistake(f"--due must be at least {2 * PATTERNS}, and --clocks at least {PATTERNS} more")
+    found = asyncio.run(_climb(clocks, due))
+    echo(json.dumps(found) if as_json else _table(found))
+    is_well = found["cases_decided"] == due and found["seconds_to_the_last_rung"] < MINUTE.total_seconds()
+    return 0 if is_well else 1
+
+
+async def _climb(clocks: int, due: int) -> dict[str, Any]:
+    """Fill, decide, count; the seconds are those from the first look to the last commit."""
     async with own_ledger() as ledger:
         minute = await _fill(ledger, clocks, due)
         plan = await explained(ledger, minute)
@@ -81,20 +92,15 @@ async def _database(server: Postgres) -> str:
 async def _fill(ledger: Ledger, clocks: int, due: int) -> datetime:
     """Open cases, ``due`` of which have a clock that runs out within the minute before the moment returned."""
     start = now() - timedelta(days=7)
-    early = [await _waiting(ledger, start + MINUTE * nth / PATTERNS, nth) for nth in range(PATTERNS)]
-    late = [await _waiting(ledger, start + timedelta(days=5) + MINUTE * nth, nth) for nth in range(PATTERNS)]
+    waiting = partial(life, ledger, until="departmental_fix")
+    early = [await waiting(start + MINUTE * nth / PATTERNS, nth) for nth in range(PATTERNS)]
+    late = [await waiting(start + timedelta(days=5) + MINUTE * nth, nth) for nth in range(PATTERNS)]
     minute = max(at for case in early if (at := case.next_at))
     for lives, first, end in ((early, len(early), due), (late, clocks, 2 * clocks - due - len(late))):
         async with copier(ledger, lives) as one:
             await one.copy(first, end)
             await one.connection.execute("ANALYZE")
     return minute
-
-
-async def _waiting(ledger: Ledger, at: datetime, nth: int) -> Case:
-    number = (await life(ledger, at, nth, until="departmental_fix")).number
-    async with ledger.db.read() as connection:
-        return fold(number, await read_entries(connection, number))
 
 
 async def explained(ledger: Ledger, at: datetime) -> str:
@@ -106,10 +112,7 @@ async def explained(ledger: Ledger, at: datetime) -> str:
         return "\n".join(str(row[0]) for row in rows)
 
 
-def told(found: dict[str, Any], *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(found)
+def _table(found: dict[str, Any]) -> str:
     width = max(map(len, found))
-    return (
-        "\n".join(f"{name:{width}}  {value}" for name, value in found.items() if name != "plan") + f"\n{found['plan']}"
-    )
+    lines = [f"{name:{width}}  {value}" for name, value in found.items() if name != "plan"]
+    return "\n".join([*lines, str(found["plan"])])
