@@ -51,11 +51,10 @@ async def complaint(number: str) -> State | None:
 
 async def one_step(work: Work) -> None:
     """What the case is waiting for now: a rung of the ladder, its next stage, or somebody's answer."""
-    case = work.case
-    if case.is_moving:
+    if work.is_due:
+        await escalation(work.number, work.attempt)
+    elif work.case.is_moving:
         await enter_next_stage(work)
-    elif work.is_due:
-        await escalation(case.number, work.attempt)
     else:
         await wait_for_a_signal(work)
 

@@ -31,6 +31,8 @@ BASE_JOB_TEMPLATE = {
     "variables": {"type": "object", "properties": {name: {"title": name} for name in _PASSED_ON}},
 }
 """Understood by the warm worker and by Prefect's own process worker."""
+BEATING = ("pulse", "clocks")
+"""Deployments that look at everything, and may do so more often; the others keep their hours."""
 
 SERVER = {
     "DO_NOT_TRACK": "1",
@@ -83,7 +85,8 @@ def worker_environment(home: Path, api_url: str) -> dict[str, str]:
 
 
 async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]:
-    """Create or update pool and deployments; their names. ``pulse_seconds`` beats faster than the minute of the file.
+    """Create or update pool and deployments; their names. ``pulse_seconds``: another span between two beats than the
+    minute of the file.
 
     Raises :class:`Mistake` when Prefect does not answer.
     """
@@ -133,6 +136,7 @@ def _description(listed: list[dict[str, Any]], process: Process) -> dict[str, An
 
 async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> Mapping[str, Any]:
     made = await prefect.ask("POST", "/flows/", {"name": _flow(one)})
+    beat = pulse_seconds if one["name"] in BEATING else None
     body = {
         "flow_id": made["id"],
         "name": one["name"],
@@ -140,7 +144,7 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
         "entrypoint": one["entrypoint"],
         "tags": one.get("tags", []),
         "work_pool_name": one["work_pool"]["name"],
-        "schedules": [_schedule(s, pulse_seconds) for s in one.get("schedules", [])],
+        "schedules": [_schedule(s, beat) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }
     upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
@@ -157,5 +161,5 @@ def _flow(one: Mapping[str, Any]) -> str:
 def _schedule(written: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:
     if seconds and seconds != 60:
         return {"active": True, "schedule": {"interval": seconds}}
-    schedule = {"cron": written["cron"], "timezone": written["timezone"]}
+    schedule = {name: written[name] for name in ("cron", "interval", "timezone") if name in written}
     return {"active": written.get("active", True), "schedule": schedule}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prefect.runtime import flow_run
 
@@ -31,7 +31,7 @@ Overtaken = StaleAttempt
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A case as one activation of its run sees it now."""
+    """A case as one activation of its run sees it now; ``is_due``: a clock has spoken, or has something to say."""
 
     case: Case
     attempt: int
@@ -57,14 +57,14 @@ def somewhere_else() -> str:
 async def take_up(number: str) -> Work | None:
     """The case under a lease and a fencing attempt; ``None`` when another activation, or another run, has it."""
     if given := handed_over(number):
-        return await _seen(given.case, given.attempt)
+        return await _seen(given.case, given.attempt, unshown=given.unshown)
     if await is_double(number):
         return None
     try:
         activation = await means().ledger.take(number)
     except LeaseHeld:
         return None
-    return await _seen(activation.case, activation.attempt)
+    return await _seen(activation.case, activation.attempt, unshown=activation.unshown)
 
 
 async def is_double(number: str) -> bool:
@@ -88,17 +88,16 @@ async def put_down(work: Work, *, wake: bool = True) -> None:
         await _wake(work.number)
 
 
-_last_beat = datetime.min.replace(tzinfo=UTC)
-"""When a pulse last began in this process (wall time)."""
+_last_beats: dict[str, datetime] = {}
+"""Flow that beats -> when it last began in this process (wall time)."""
 
 
 def has_beaten_since() -> bool:
-    """Whether a pulse of this process began after the running one was due; if not, this one begins now."""
-    global _last_beat  # noqa: PLW0603 -- one fact per process
-    due = flow_run.scheduled_start_time
-    if due is not None and due < _last_beat:
+    """Whether a beat of the same flow in this process began after this one was due; if not, this one begins now."""
+    name, due = str(flow_run.flow_name), flow_run.scheduled_start_time
+    if due is not None and name in _last_beats and due < _last_beats[name]:
         return True
-    _last_beat = wall()
+    _last_beats[name] = wall()
     return False
 
 
@@ -124,10 +123,11 @@ async def _wake(number: str) -> bool:
         return False
 
 
-async def _seen(case: Case, attempt: int) -> Work:
+async def _seen(case: Case, attempt: int, *, unshown: int | None = None) -> Work:
     kind = None
     if case.is_moving:
         book = await means().ledger.rulebook(case.rulebook)
         stage = book.process(case.process).next_stage(case)
         kind = stage.kind if stage else None
-    return Work(case, attempt, case.due(now()), kind)
+    is_due = unshown is not None or (not case.is_moving and case.due(now()))
+    return Work(case, attempt, is_due, kind)

@@ -12,6 +12,7 @@ from infra.ledger import schema
 from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
+from infra.ledger.due import Decided, DueClocks
 from infra.ledger.figures import Figures, read_figures
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
@@ -36,8 +37,9 @@ from rules.case import Case, Complaint, Entry
 from rules.evolve import fold
 
 __all__ = [
-    "Activation", "CaseFilter", "CaseRow", "Figures", "KeyReused", "LeaseHeld", "Ledger", "Letter", "NoRulebook",
-    "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable", "sqlite_file",
+    "Activation", "CaseFilter", "CaseRow", "Decided", "Figures", "KeyReused", "LeaseHeld", "Ledger", "Letter",
+    "NoRulebook", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable",
+    "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -46,19 +48,21 @@ NONCES_KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One taking-up of a case by its run; ``attempt`` is the fencing token."""
+    """One taking-up of a case by its run; ``attempt`` is the fencing token, ``unshown`` the first entry that a clock
+    brought about and the run has not shown yet."""
 
     number: str
     attempt: int
     case: Case
+    unshown: int | None = None
 
 
 class Ledger:
     """The ledger of one city, bound to the event loop that uses it.
 
     ``shelf`` keeps rulebook versions, ``drafts`` those in the making, ``outbox`` letters, ``leases`` activations and
-    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``submit_many``, ``record`` and
-    ``add`` write entries.
+    runs, ``search`` and ``paths`` answer questions about many cases. Only ``submit``, ``submit_many``, ``record``,
+    ``add`` and ``decide_due`` write entries.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -75,6 +79,7 @@ class Ledger:
         self.submit = recorder.submit
         self.record = recorder.record
         self.add = recorder.add
+        self.decide_due = DueClocks(self.db, self.shelf).decide
         self.submit_many = Bulk(self.db, self.shelf).submit_many
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
         self.claim_letters, self.letter_sent, self.letter_failed = (
@@ -93,8 +98,8 @@ class Ledger:
 
     async def take(self, number: str) -> Activation:
         """Take the case for one activation of its run. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
-        attempt = await self.leases.take(number)
-        return Activation(number, attempt, await self.case(number))
+        taken = await self.leases.take(number)
+        return Activation(number, taken.attempt, await self.case(number), taken.unshown)
 
     async def release(self, number: str, attempt: int, *, now: datetime) -> bool:
         """Give the case back; ``True`` when it wants another wake already (a signal came meanwhile, P9)."""

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
+from infra.ledger.appending import entry_rows
 from infra.ledger.chain import GENESIS
 from infra.ledger.database import Database
 from infra.ledger.projections import assignment_row, case_row
-from infra.ledger.recording import KeyReused, Person, Unstorable, entry_rows, number_on, request_row
+from infra.ledger.recording import KeyReused, Person, Unstorable, number_on, request_row
 from infra.ledger.rulebooks import Shelf
 from rules.case import Complaint
 from rules.decide import submit

@@ -12,6 +12,7 @@ from infra.ledger.database import Database
 from infra.ledger.figures import PULSE
 from infra.ledger.recording import LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import wall
+from rules.case import Entry
 
 LEASE = timedelta(seconds=45)
 """Wall time; a step takes milliseconds, its retries up to half a minute."""
@@ -52,23 +53,37 @@ _COLUMNS = [
 _RUN = sa.select(*_COLUMNS).where(schema.cases.c.number == sa.bindparam("of"))
 
 
+def is_idle(now: datetime) -> sa.ColumnElement[bool]:
+    """No activation holds the case at ``now`` (wall time)."""
+    until = schema.cases.c.lease_until
+    return sa.or_(until.is_(None), until <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A case that was taken: the fencing token, and the first entry that the run has not shown, if there is one."""
+
+    attempt: int
+    unshown: int | None
+
+
 class Leases:
     """Who works on which case, and which Prefect run belongs to it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def take(self, number: str) -> int:
-        """Take the case for this activation: its attempt number. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
+    async def take(self, number: str) -> Taken:
+        """Take the case for one activation. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
         c, now = schema.cases.c, wall()
-        free = sa.and_(c.number == number, sa.or_(c.lease_until.is_(None), c.lease_until <= now))
-        taken = sa.update(schema.cases).where(free).values(attempt=c.attempt + 1, lease_until=now + LEASE)
+        taken = sa.update(schema.cases).where(c.number == number, is_idle(now))
+        taken = taken.values(attempt=c.attempt + 1, lease_until=now + LEASE)
         async with self._db.write() as connection:
-            attempt = await connection.scalar(taken.returning(c.attempt))
-            if attempt is None:
+            row = (await connection.execute(taken.returning(c.attempt, c.unshown))).first()
+            if row is None:
                 known = await connection.scalar(sa.select(c.number).where(c.number == number))
                 raise LeaseHeld(number) if known else UnknownCase(number)
-        return int(attempt)
+        return Taken(*row)
 
     async def renew(self, number: str, attempt: int) -> None:
         """A retry needs more time. Raises :class:`StaleAttempt` when the case was taken by another activation."""
@@ -105,12 +120,30 @@ class Leases:
         It asks "not yet done?", so a day of outage loses nothing; each part is one partial index, O(due).
         """
         c, wall_now = schema.cases.c, wall()
-        idle = sa.or_(c.lease_until.is_(None), c.lease_until <= wall_now)
         wants = (c.is_moving, c.next_at <= now, c.lease_until <= wall_now)
-        parts = [sa.select(*_COLUMNS).where(part, idle).limit(limit) for part in wants]
+        parts = [sa.select(*_COLUMNS).where(part, is_idle(wall_now)).limit(limit) for part in wants]
         async with self._db.read() as connection:
             rows = [row for part in parts for row in await connection.execute(part)]
         return list({row.number: Run(*row) for row in rows}.values())
+
+    async def to_show(self, *, limit: int, after: str = "") -> list[str]:
+        """Idle cases behind the number ``after`` whose run has not shown yet what a clock brought about."""
+        c = schema.cases.c
+        query = sa.select(c.number).where(c.unshown.is_not(None), c.number > after, is_idle(wall()))
+        async with self._db.read() as connection:
+            return [*await connection.scalars(query.order_by(c.number).limit(limit))]
+
+    async def unshown(self, number: str) -> list[Entry]:
+        """What the run has yet to show: the entries from the first one that a clock brought about."""
+        c, e = schema.cases.c, schema.entries.c
+        query = sa.select(e.kind, e.at, e.actor, e.data).join(schema.cases, c.number == e.number)
+        query = query.where(c.number == number, e.seq >= c.unshown).order_by(e.seq)
+        async with self._db.read() as connection:
+            return [Entry(*row) for row in await connection.execute(query)]
+
+    async def shown(self, number: str, attempt: int) -> None:
+        """The run has shown it all. Raises :class:`StaleAttempt`."""
+        await self._mine(number, attempt, unshown=None)
 
     async def to_check(self, *, limit: int) -> list[Run]:
         """Open cases whose run was not looked at for longest, and from now on was. Only the pulse asks; it is noted."""

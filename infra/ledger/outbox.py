@@ -89,17 +89,21 @@ class Outbox:
             await connection.execute(waiting.values(**values))
 
 
-async def queue(connection: AsyncConnection, number: str, first_seq: int, entries: Sequence[Entry]) -> None:
-    """Put the letters of new entries into the outbox; the unique key makes each of them once."""
+def rows(number: str, first_seq: int, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """The letters that new entries carry, as rows of the outbox."""
     due = wall()
-    rows = [
+    return [
         {"number": number, "seq": seq, "nth": nth, "letter": letter["letter"], "recipient": letter["to"]}
         | {"status": QUEUED, "attempts": 0, "queued_at": due, "due_at": due}
         for seq, entry in enumerate(entries, first_seq)
         for nth, letter in enumerate(entry.data.get("letters", ()))
     ]
-    if rows:
-        await connection.execute(sa.insert(schema.letters), rows)
+
+
+async def queue(connection: AsyncConnection, letters: Sequence[dict[str, Any]]) -> None:
+    """Put letters into the outbox; the unique key makes each of them once."""
+    if letters:
+        await connection.execute(sa.insert(schema.letters), letters)
 
 
 async def _read(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[Letter]:

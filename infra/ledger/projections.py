@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.ledger import schema
 from infra.ledger.database import Database
 from rules.case import CITIZEN, Assignment, Case, Clock
+
+_clock = schema.clocks.c
+_STOP = sa.delete(schema.clocks).where(_clock.number == sa.bindparam("of"), _clock.id == sa.bindparam("clock"))
 
 
 def case_row(case: Case) -> dict[str, Any]:
@@ -58,26 +61,44 @@ def promise_row(number: str, plan: Mapping[str, Any]) -> dict[str, Any]:
     return {"number": number, **{name: plan[name] for name in ("what", "owner", "promised_on")}}
 
 
-async def project(db: Database, connection: AsyncConnection, before: Case | None, case: Case) -> None:
-    """Write what changed from ``before`` to ``case``: at most one statement for each kind of row."""
-    number = case.number
-    old = {a.id: a for a in before.assignments} if before else {}
-    if changed := [assignment_row(number, a) for a in case.assignments if old.get(a.id) != a]:
+Change = tuple[Case | None, Case]
+"""A case before (``None``: nothing of it is projected yet) and after."""
+
+
+async def project(db: Database, connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Write what changed: at most one statement for each kind of row."""
+    if changed := [row for change in changes for row in _assignments(*change)]:
         await connection.execute(db.upsert(schema.assignments), changed)
-    await _project_clocks(db, connection, before, case)
+    if changed := [row for change in changes for row in _clocks(*change)]:
+        await connection.execute(db.upsert(schema.clocks), changed)
+    if stopped := [row for change in changes for row in _stopped(*change)]:
+        await connection.execute(_STOP, stopped)
+    for before, case in changes:
+        await _promise(db, connection, before, case)
+
+
+def _assignments(before: Case | None, case: Case) -> list[dict[str, Any]]:
+    old = {a.id: a for a in before.assignments} if before else {}
+    return [assignment_row(case.number, a) for a in case.assignments if old.get(a.id) != a]
+
+
+def _clocks(before: Case | None, case: Case) -> list[dict[str, Any]]:
+    """Running clocks only; what a stopped one did is in the entries."""
+    ran = _running(before)
+    return [clock_row(case.number, c) for c in case.clocks if c.runs and ran.get(c.id) != c]
+
+
+def _stopped(before: Case | None, case: Case) -> list[dict[str, str]]:
+    return [{"of": case.number, "clock": id} for id in _running(before) if id not in _running(case)]
+
+
+def _running(case: Case | None) -> dict[str, Clock]:
+    return {c.id: c for c in case.clocks if c.runs} if case else {}
+
+
+async def _promise(db: Database, connection: AsyncConnection, before: Case | None, case: Case) -> None:
     kept = before.plan if before else None
     if case.plan and case.plan != kept:
-        await connection.execute(db.upsert(schema.promises), [promise_row(number, case.plan)])
+        await connection.execute(db.upsert(schema.promises), [promise_row(case.number, case.plan)])
     elif kept and not case.plan:
-        await connection.execute(sa.delete(schema.promises).where(schema.promises.c.number == number))
-
-
-async def _project_clocks(db: Database, connection: AsyncConnection, before: Case | None, case: Case) -> None:
-    """Running clocks only; what a stopped one did is in the entries."""
-    ran = {c.id: c for c in before.clocks if c.runs} if before else {}
-    runs = {c.id: c for c in case.clocks if c.runs}
-    if changed := [clock_row(case.number, c) for c in runs.values() if ran.get(c.id) != c]:
-        await connection.execute(db.upsert(schema.clocks), changed)
-    if stopped := [id for id in ran if id not in runs]:
-        own = schema.clocks.c
-        await connection.execute(sa.delete(schema.clocks).where(own.number == case.number, own.id.in_(stopped)))
+        await connection.execute(sa.delete(schema.promises).where(schema.promises.c.number == case.number))

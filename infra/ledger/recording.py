@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra import chance
-from infra.ledger import outbox, schema
-from infra.ledger.chain import GENESIS, link
+from infra.ledger import schema
+from infra.ledger.appending import Step, append
+from infra.ledger.chain import GENESIS
 from infra.ledger.database import Database
-from infra.ledger.projections import case_row, project
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
 from infra.moment import wall
@@ -38,8 +38,7 @@ _c, _e = schema.cases.c, schema.entries.c
 _LOCK = sa.select(_c.head, _c.attempt).where(_c.number == _of).with_for_update()
 _ENTRIES = sa.select(_e.kind, _e.at, _e.actor, _e.data).where(_e.number == _of).order_by(_e.seq)
 _MATTER = sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == _of)
-_ADD_ENTRIES, _ADD_SIGNAL, _ADD_CASE = (sa.insert(t) for t in (schema.entries, schema.signals, schema.cases))
-_CHANGE_CASE = sa.update(schema.cases).where(_c.number == _of)
+_ADD_SIGNAL = sa.insert(schema.signals)
 """Statements of every step, made once: making them anew was a good part of what a step cost the processor."""
 
 
@@ -118,7 +117,7 @@ class Recorder:
                 return Recorded(fold(number, await read_entries(connection, number)), (), repeated=True)
             decided = submit(book, number, complaint, at)
             case = fold(number, decided)
-            await self._append(connection, None, case, decided, GENESIS)
+            await append(self._db, connection, [Step(None, case, decided, GENESIS)])
         return Recorded(case, decided)
 
     async def record(
@@ -142,7 +141,7 @@ class Recorder:
             after = case
             for entry in decided:
                 after = evolve(after, entry)
-            await self._append(connection, case, after, decided, head.hash)
+            await append(self._db, connection, [Step(case, after, decided, head.hash)])
             if signal.action not in (PROCEED, TICK):
                 await _keep_signal(connection, number, signal, key, first=case.seq + 1, last=after.seq)
         return Recorded(after, decided)
@@ -160,7 +159,7 @@ class Recorder:
             for entry in decided:
                 after = evolve(after, entry)
             if decided:
-                await self._append(connection, case, after, decided, head.hash)
+                await append(self._db, connection, [Step(case, after, decided, head.hash)])
         return Recorded(after, decided)
 
     async def _register(self, connection: AsyncConnection, row: Mapping[str, Any], at: datetime) -> tuple[str, bool]:
@@ -188,20 +187,6 @@ class Recorder:
             signal = replace(signal, complaint=await read_complaint(connection, case.number))
         return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
 
-    async def _append(
-        self, connection: AsyncConnection, before: Case | None, case: Case, new: Sequence[Entry], head: bytes
-    ) -> None:
-        first = (before.seq if before else 0) + 1
-        rows = entry_rows(case.number, new, first=first, head=head)
-        await connection.execute(_ADD_ENTRIES, rows)
-        row = {**case_row(case), "head": rows[-1]["hash"]}
-        if before is None:
-            await connection.execute(_ADD_CASE, {"number": case.number, **row})
-        else:
-            await connection.execute(_CHANGE_CASE, {"of": case.number, **row})
-        await project(self._db, connection, before, case)
-        await outbox.queue(connection, case.number, first, new)
-
 
 def request_row(complaint: Complaint, person: Person, key: str | None) -> dict[str, Any]:
     """What ``complaints`` keeps of a submission, but for its number. Raises :class:`Unstorable`."""
@@ -209,16 +194,6 @@ def request_row(complaint: Complaint, person: Person, key: str | None) -> dict[s
     matter = {k: v for k, v in told.items() if v not in (None, "", False)}
     _check_storable([*matter.values(), *who.values()])
     return {"matter": matter, "person": who if person.is_known else None, **_marks(key, fingerprint(told, who))}
-
-
-def entry_rows(number: str, new: Sequence[Entry], *, first: int, head: bytes) -> list[dict[str, Any]]:
-    """``new`` as rows from seq ``first`` on, each linked to the one before, the first to ``head``."""
-    rows = []
-    for seq, entry in enumerate(new, first):
-        head = link(head, number, seq, entry)
-        said = {"kind": entry.kind, "at": entry.at, "actor": entry.actor, "data": dict(entry.data)}
-        rows.append({"number": number, "seq": seq, **said, "hash": head})
-    return rows
 
 
 async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:

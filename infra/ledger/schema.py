@@ -151,11 +151,14 @@ cases = sa.Table(
     sa.Column("run_checked_at", Moment),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_until", Moment),
+    # The first entry that a clock brought about and the run has not shown yet.
+    sa.Column("unshown", sa.Integer),
 )
 _open = only_where(cases.c.closed_at.is_(None))
 sa.Index("ix_cases_moving", cases.c.number, **only_where(cases.c.is_moving == sa.true()))
-sa.Index("ix_cases_next", cases.c.next_at, **only_where(cases.c.next_at.is_not(None)))
+sa.Index("ix_cases_next", cases.c.next_at, cases.c.number, **only_where(cases.c.next_at.is_not(None)))
 sa.Index("ix_cases_lease", cases.c.lease_until, **only_where(cases.c.lease_until.is_not(None)))
+sa.Index("ix_cases_unshown", cases.c.number, **only_where(cases.c.unshown.is_not(None)))
 sa.Index("ix_cases_open", cases.c.due_at, cases.c.number, **_open)
 sa.Index("ix_cases_lead", cases.c.lead, **_open)
 sa.Index("ix_cases_unchecked", cases.c.run_checked_at, cases.c.number, **_open)

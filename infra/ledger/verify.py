@@ -87,7 +87,7 @@ class Verifier:
         updated = await connection.execute(sa.update(schema.cases).where(c.number == case.number).values(values))
         if updated.rowcount == 0:
             await connection.execute(sa.insert(schema.cases).values(number=case.number, **values))
-        await project(self._db, connection, None, case)
+        await project(self._db, connection, [(None, case)])
 
 
 async def _hold(connection: AsyncConnection, numbers: Sequence[str]) -> None:

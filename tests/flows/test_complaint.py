@@ -94,6 +94,9 @@ async def test_a_missed_deadline_climbs_the_ladder_once(town: Town):
     await town.rests(number, "departmental_fix")
 
     assert (await town.kinds(number)).count("rung_reached") == reached
+    own = {"flow_runs": {"id": {"any_": [await town.run_id(number)]}}}
+    steps = partial(town.server.call, "POST", "/task_runs/filter", **own)
+    await until("a step of its own run", steps, lambda found: [s["name"] for s in found].count("escalation") == 1)
     wanted = {"event": {"name": ["minsheng.rung.reached"]}, "resource": {"id": [f"minsheng.case.{number}"]}}
     events = partial(town.server.call, "POST", "/events/filter", filter=wanted)
     await until("an event per rung", events, lambda found: found["total"] == reached)

@@ -22,6 +22,8 @@ from tests.lives import NOW
 from tests.postgres import Postgres
 
 CLOSED, OPEN = 30_000, 1_500
+EARLY = datetime.fromisoformat("2026-11-22T02:00+00:00") - timedelta(minutes=30 * (OPEN - 20))
+"""When the first twenty of the open ones are due."""
 
 _CASES = """
 INSERT INTO cases (number, rulebook, process, stage, is_moving, urgency, category, district, channel, lead, opened_at,
@@ -154,14 +156,26 @@ async def test_the_search_for_due_work_reads_what_is_due_and_no_more(full: Ledge
     """O(due): on PostgreSQL the plan itself counts the rows it touched."""
     if full.db.is_sqlite:
         pytest.skip("SQLite does not count")
-    early = datetime.fromisoformat("2026-11-22T02:00+00:00") - timedelta(minutes=30 * (OPEN - 20))
     with asked(full) as questions:
-        due = await full.to_wake(early, limit=500)
+        due = await full.to_wake(EARLY, limit=500)
+        await full.decide_due(EARLY, limit=100)
     plans = [plan async for plan in explained(full, questions, how="EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ")]
     touched = [int(rows) for plan in plans for rows in re.findall(r"actual rows=(\d+)", plan)]
     removed = [int(rows) for plan in plans for rows in re.findall(r"Removed by Filter: (\d+)", plan)]
     assert 20 <= len(due) <= 30
     assert max([*touched, *removed]) <= 30
+
+
+async def test_clocks_that_ran_out_are_read_from_an_index_also_from_the_middle_on(full: Ledger):
+    with asked(full) as questions:
+        await full.decide_due(EARLY, limit=10)
+        await full.decide_due(EARLY, limit=10, after=(EARLY - timedelta(hours=5), "QD261022-22030009"))
+        await full.leases.to_show(limit=8, after="QD261022-22030009")
+        await full.leases.unshown("QD261022-22030009")
+    await no_table_is_read_through(full, questions)
+    plans = [plan async for plan in explained(full, questions) if "ix_cases_next" in plan]
+    assert len(plans) == 2
+    assert not any(sorting in plan for plan in plans for sorting in ("Sort", "TEMP B-TREE"))
 
 
 async def test_letters_to_send_are_read_from_an_index(full: Ledger):
