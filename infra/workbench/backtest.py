@@ -16,7 +16,6 @@ from rules.backtest_figures import LISTED, Tally
 from rules.rulebook import Rulebook
 from rules.trials.moments import micros, moment
 
-
 Progress = Callable[[int, int], None]
 """Told how many of how many cases are done."""
 
@@ -67,6 +66,3 @@ async def backtest(
 def told(at: int) -> str:
     """A moment as JSON has it."""
     return moment(at).isoformat()
-
-
-

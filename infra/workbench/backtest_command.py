@@ -76,13 +76,16 @@ async def print_backtest(asked: Asked) -> None:
 
 async def draft_of(ledger: Ledger, name: str, *, at: datetime) -> Rulebook:
     """The rulebook that a folder holds, or a version or draft of the ledger. Raises :class:`Mistake`."""
-    folder = Path(name)
-    if folder.is_dir():
-        return sound_rulebook(folder)
+    if (book := _in_folder(Path(name))) is not None:
+        return book
     try:
         return await book_of(ledger, name, at=at)
     except (VersionRefusal, NoRulebook) as refusal:
         raise Mistake(f"--rulebook {name} is no folder, and {refusal}") from None
+
+
+def _in_folder(folder: Path) -> Rulebook | None:
+    return sound_rulebook(folder) if folder.is_dir() else None
 
 
 @contextmanager
@@ -97,7 +100,10 @@ def _shown(*, quiet: bool) -> Iterator[backtest.Progress]:
 
 def _print(told: dict[str, Any], draft: Rulebook, asked: Asked) -> None:
     locale = settings().locale
-    words, screen = BacktestWords(draft, locale), Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
+    words, screen = (
+        BacktestWords(draft, locale),
+        Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False),
+    )
     for sentence in words.summary(told):
         screen.print(sentence, soft_wrap=True)
     if asked.figure:

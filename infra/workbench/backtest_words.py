@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.locale import label, listed, moment_text, number_text, say
 from infra.wording import clock_name, letter_name, party_name, stage_name, term
+from rules.refusals import SENTENCES as REFUSALS
 from rules.rulebook import Rulebook
 
 FIGURES = {
@@ -30,7 +31,7 @@ NOTES = {
     "letters": "The case gets more or fewer letters of some kind.",
     "tasks": "A department gets more or fewer tasks in the case.",
     "refused": "Somebody did what the draft does not allow; the case goes on without it.",
-    "parted": "The draft waits for somebody who did nothing of the kind in the past; only what came before is compared.",
+    "parted": "The draft waits for what nobody did in the past; only what came before is compared.",
     "unlike": "Led through its own rules the case does not become what the ledger says, as after a migration.",
 }
 """Figure -> what it counts."""
@@ -63,12 +64,25 @@ SENTENCES = {
     "late": "%(clock)s: %(department)s, due %(due)s",
     "more": "%(count)s more: %(name)s",
     "fewer": "%(count)s fewer: %(name)s",
-    "refused": "%(action)s: %(why)s",
     "parted": "waits in stage %(stage)s",
-    "unlike": "%(how)s",
     "nobody": "nobody",
 }
 """Code -> English sentence."""
+
+REASONS = {
+    "return_too_late": "the time for a return is over",
+    "extensions_used": "no further extension is possible",
+    "extension_too_long": "an extension may not be so long",
+    "extension_too_many_days": "an extension may not be so long",
+    "partners_outstanding": "partners still have time to contribute",
+    "pause_used": "no further standstill is possible",
+    "pauses_used": "no further standstill is possible",
+    "guarded": "a table of the draft does not allow it",
+    "fields_wrong": "it names something that the draft does not know",
+}
+"""Code of a refusal -> why, where its own sentence needs particulars of the case."""
+
+ALL = (FIGURES, NOTES, COLUMNS, TABLES, SENTENCES, REASONS)
 
 
 class BacktestWords:
@@ -126,11 +140,11 @@ class BacktestWords:
         if figure in says:
             return [*says[figure](row, figure)]
         if figure == "refused":
-            return [self.say("refused", action=term(self._locale, r["action"]), why=r["why"]) for r in row["refused"]]
+            return [f"{term(self._locale, one['action'])}: {self._why(one['why'])}" for one in row["refused"]]
         if figure == "parted":
             stage = stage_name(self._book, row["process"][1], row["parted"], self._locale)
             return [self.say("parted", stage=stage)]
-        return [self.say("unlike", how=row["unlike"])]
+        return [str(row["unlike"])]
 
     def _routed(self, row: Mapping[str, Any], _figure: str) -> Iterator[str]:
         for name, key, word in (("process", "process", self._process), ("lead", "leads", self._parties)):
@@ -155,6 +169,9 @@ class BacktestWords:
         column = "letter" if figure == "letters" else "department"
         for code, count in row[figure].items():
             yield self.say("more" if count > 0 else "fewer", count=abs(count), name=self.name(column, code))
+
+    def _why(self, code: str) -> str:
+        return say(self._locale, REASONS.get(code) or REFUSALS[code])
 
     def _parties(self, codes: Sequence[str]) -> str:
         return listed([self._party(code) for code in codes], self._locale) if codes else self.say("nobody")

@@ -1,4 +1,4 @@
-"""听得进批评: what people did in past cases is tried again under other rules: who, what, when, and nothing of their words.
+"""听得进批评: what people did in past cases, to be tried under other rules: who, what and when, none of their words.
 
 Texts decide nothing, so an order carries a mark in their place; the ledger's entries give everything that does.
 """
@@ -20,16 +20,16 @@ WORDS = "…"
 LATER = "9999-12-31"
 """Stands for a promised day, which only has to be in the future."""
 
+_REASONED = (
+    "rule", "return", "request_partners", "refuse", "extend", "contest", "appeal", "uphold", "overturn", "conclude",
+    "pause",
+)  # fmt: skip
 _WRITTEN: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "answer": (("reply", WORDS),), "fix": (("reply", WORDS),), "close_coordination": (("reply", WORDS),),
-    "contribute": (("contribution", WORDS),), "explain": (("text", WORDS),), "add_information": (("text", WORDS),),
+    "contribute": (("contribution", WORDS),), "add_information": (("text", WORDS),),
+    "explain": (("text", WORDS), ("contact", WORDS)),
     "cannot_fix_now": (("reason", WORDS), ("plan", WORDS), ("promised_on", LATER)),
-} | {
-    action: (("reason", WORDS),)
-    for action in (
-        "rule", "return", "request_partners", "refuse", "extend", "contest", "appeal", "uphold", "overturn", "conclude",
-        "pause",
-    )
+    **dict.fromkeys(_REASONED, (("reason", WORDS),)),
 }  # fmt: skip
 """Action -> the fields that only have to be filled in."""
 _CHOSEN: Mapping[str, tuple[str, ...]] = {

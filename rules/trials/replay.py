@@ -123,19 +123,20 @@ class _Replay:
         """Let the step happen when its party gets to it; ``False`` when that has not come yet."""
         trail = self.trail
         at = self._when(step)
+        if at is None and trail.waits_for_silence:
+            trail.until(min(step.at + self.last[1] - self.last[0], self._until))
+            at = self._when(step)
         if at is None:
-            at = max(trail.now, step.at + self.last[1] - self.last[0])
-            if at <= self._until:
-                trail.until(at)
-                at = max(at, self._when(step) or 0)
+            self._is_waited_for |= step.ends
+            return not trail.is_closed
         if at > self._until:
             self._comes_later = True
             return False
         trail.until(at)
         if (duty := self._duty(step)) is not None:
             self._do(step, duty, at)
-        elif step.ends:
-            self._is_waited_for = True
+        else:
+            self._is_waited_for |= step.ends
         return not trail.is_closed
 
     def has_parted(self) -> bool:

@@ -92,6 +92,11 @@ class Trail:
     def is_closed(self) -> bool:
         return self.life.situation.result is not None
 
+    @property
+    def waits_for_silence(self) -> bool:
+        """Whether the case goes on by itself when nobody answers."""
+        return any(clock.on_due for clock in self.life.situation.clocks)
+
     def until(self, at: int) -> None:
         """Let time pass: what the clocks owe happens at its moment."""
         life = self.life
@@ -166,4 +171,3 @@ class Trail:
 def name_of(clock: str) -> str:
     """``fix`` of ``fix-2``."""
     return clock.rpartition("-")[0] or clock
-
