@@ -58,11 +58,10 @@ async def print_backtest(asked: Asked) -> None:
     """Raises :class:`Mistake`."""
     if asked.figure and asked.figure not in FIGURES:
         raise Mistake(f"--cases {asked.figure}: there is no such figure; choose one of {', '.join(FIGURES)}")
-    since, at = moment(asked.since), now()
-    if since > at:
-        raise Mistake(f"--since {asked.since} is still to come; name a day in the past")
+    at = now()
+    since = beginning(asked.since, at)
     async with open_ledger() as ledger:
-        draft = await draft_of(ledger, asked.rulebook, at=at)
+        draft = await _draft_of(ledger, asked.rulebook, at)
         with _shown(quiet=asked.as_json) as progress:
             found = await backtest.backtest(ledger, draft, since=since, at=at, progress=progress)
     told = found.as_json()
@@ -74,14 +73,30 @@ async def print_backtest(asked: Asked) -> None:
         _print(told, draft, asked)
 
 
-async def draft_of(ledger: Ledger, name: str, *, at: datetime) -> Rulebook:
-    """The rulebook that a folder holds, or a version or draft of the ledger. Raises :class:`Mistake`."""
-    if (book := _in_folder(Path(name))) is not None:
-        return book
+def beginning(text: str, at: datetime) -> datetime:
+    """The first day. Raises :class:`Mistake`."""
+    since = moment(text)
+    if since > at:
+        raise Mistake(f"--since {text} is still to come; name a day in the past")
+    return since
+
+
+async def version_of(ledger: Ledger, name: str, *, at: datetime) -> Rulebook:
+    """A version or draft of the ledger. Raises :class:`Mistake`."""
     try:
         return await book_of(ledger, name, at=at)
     except (VersionRefusal, NoRulebook) as refusal:
-        raise Mistake(f"--rulebook {name} is no folder, and {refusal}") from None
+        raise Mistake(str(refusal)) from None
+
+
+async def _draft_of(ledger: Ledger, name: str, at: datetime) -> Rulebook:
+    """The same, or the rulebook that a folder holds."""
+    if (book := _in_folder(Path(name))) is not None:
+        return book
+    try:
+        return await version_of(ledger, name, at=at)
+    except Mistake as mistake:
+        raise Mistake(f"--rulebook {name} is no folder, and {mistake}") from None
 
 
 def _in_folder(folder: Path) -> Rulebook | None:
