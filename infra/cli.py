@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli_backtest import backtest
 from infra.cli_options import Data, run
 from infra.cli_versions import rulebook
 from infra.mistakes import Mistake
@@ -23,6 +24,7 @@ app = typer.Typer(
 database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
 app.add_typer(database, name="db")
 app.add_typer(rulebook, name="rules")
+app.command()(backtest)
 
 
 @app.callback()

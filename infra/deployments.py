@@ -19,6 +19,7 @@ from infra.mistakes import Mistake
 from infra.prefect_api import PrefectApi, PrefectAway
 from infra.rulebook_files import read_folder
 from infra.settings import ROOT, prefect_auth, settings
+from infra.workbench.trials import TAG
 from rules.process import Process, read_process
 from rules.rulebook import STANDARD
 
@@ -147,6 +148,8 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
         "schedules": [_schedule(s, beat) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }
+    if TAG in body["tags"]:
+        body["parameter_openapi_schema"] = _form(one["entrypoint"])
     upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
     if upserted is None:
         raise PrefectAway(f"there is no work pool {POOL}; run `minsheng deploy`")
@@ -156,6 +159,13 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
 def _flow(one: Mapping[str, Any]) -> str:
     name: str = one["entrypoint"].rpartition(".")[2]
     return name
+
+
+def _form(entrypoint: str) -> dict[str, Any]:
+    """What the flow asks for; the workbench makes a form of it."""
+    from prefect.flows import load_flow_from_entrypoint  # noqa: PLC0415 -- seconds, for the flows of the workbench only
+
+    return dict(load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False).parameters.model_dump())
 
 
 def _schedule(written: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:

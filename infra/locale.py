@@ -192,7 +192,7 @@ def _translated(known: NullTranslations, id: str) -> bool:
 def message_ids() -> Iterator[str]:
     """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
     from infra import wording  # noqa: PLC0415 -- these say their words with this module
-    from infra.workbench import diff_words, page_words, picture_words, refusals  # noqa: PLC0415 -- the same
+    from infra.workbench import backtest_words, diff_words, page_words, picture_words, refusals  # noqa: PLC0415 -- the same
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
     for words in (
@@ -213,6 +213,7 @@ def message_ids() -> Iterator[str]:
         page_words.STATES,
         picture_words.OUTCOMES,
         picture_words.SENTENCES,
+        *backtest_words.ALL,
     ):
         yield from words.values()
     templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]

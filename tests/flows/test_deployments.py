@@ -33,7 +33,12 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
     after = {name: (await prefect_server.call("GET", f"/deployments/name/{name}"))["id"] for name in second}
 
     assert before == after
-    assert set(first) == {*(f"complaint/{name}" for name in SHIPPED), "pulse/pulse", "clocks/clocks"}
+    assert set(first) == {
+        *(f"complaint/{name}" for name in SHIPPED),
+        "pulse/pulse",
+        "clocks/clocks",
+        "backtest/backtest",
+    }
     assert [s["interval"] for s in await schedules(prefect_server, "clocks/clocks")] == [15]
     assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
     assert await schedules(prefect_server, "complaint/standard") == []
