@@ -160,12 +160,17 @@ def bench(
     embedded: Annotated[bool, typer.Option(help="SQLite for ledger and Prefect, as `minsheng up`.")] = False,
     clocks: Annotated[int, typer.Option(help="Something else: with so many open clocks …")] = 0,
     due: Annotated[int, typer.Option(help="… and so many due in one minute, seconds to the last rung.")] = 10_000,
+    burst: Annotated[int, typer.Option(help="Something else: so many complaints within a minute.")] = 0,
 ) -> None:
     """Measure lives per second on databases and servers of its own, beside bare Prefect and its stock worker."""
     if clocks:
         from infra.bench.rungs import climb
 
         raise typer.Exit(climb(clocks=clocks, due=due, as_json=as_json))
+    if burst:
+        from infra.bench.burst import pour
+
+        raise typer.Exit(pour(complaints=burst, workers=workers, limit=limit, as_json=as_json))
     from infra.bench.command import bench as carry_out
 
     sizes = {"stored": stored, "open": open, "at_once": at_once, "workers": workers, "limit": limit}
