@@ -192,7 +192,14 @@ def _translated(known: NullTranslations, id: str) -> bool:
 def message_ids() -> Iterator[str]:
     """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
     from infra import wording  # noqa: PLC0415 -- these say their words with this module
-    from infra.workbench import backtest_words, diff_words, page_words, picture_words, refusals  # noqa: PLC0415 -- the same
+    from infra.workbench import (  # noqa: PLC0415 -- the same
+        backtest_words,
+        diff_words,
+        moving_words,
+        page_words,
+        picture_words,
+        refusals,
+    )
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
     for words in (
@@ -208,6 +215,7 @@ def message_ids() -> Iterator[str]:
         STANDINGS,
         diff_words.SENTENCES,
         diff_words.WORDS,
+        moving_words.HOWS,
         page_words.ROLES,
         page_words.SENTENCES,
         page_words.STATES,

@@ -58,6 +58,8 @@ class Moved:
 
     number: str
     how: str
+    rulebook: str = ""
+    """The version the case had."""
     process: str = ""
     stage: tuple[str, str] = ("", "")
     lead: tuple[str | None, str | None] = (None, None)
@@ -92,6 +94,13 @@ async def carried_out(ledger: Ledger, wanted: Wanted, *, at: Callable[[], dateti
             yield [one for one in done if one.how != IN_HAND or turn == TRIES - 1]
 
 
+async def concerned(ledger: Ledger, wanted: Wanted, *, at: datetime) -> int:
+    """How many open cases a migration would look at."""
+    wants = _wanted(wanted, await target(ledger, wanted.to, at=at), at)
+    async with ledger.db.read() as connection:
+        return int(await connection.scalar(sa.select(sa.func.count()).select_from(wants.subquery())) or 0)
+
+
 async def target(ledger: Ledger, version: str, *, at: datetime) -> Rulebook:
     """The rulebook cases may be moved to: approved by a second person, or in force. Raises :class:`VersionRefusal`."""
     found = await show(ledger, version, at=at)
@@ -101,22 +110,25 @@ async def target(ledger: Ledger, version: str, *, at: datetime) -> Rulebook:
 
 
 async def _batches(ledger: Ledger, wanted: Wanted, new: Rulebook, at: datetime) -> AsyncIterator[list[str]]:
-    """Numbers of open cases that do not follow the new version yet, or that a department has which ended since."""
-    c, a = schema.cases.c, schema.assignments.c
-    ended = [code for code in new.departments if new.successor(code, at=at) != code]
-    of_ended = sa.select(a.number).where(a.party.in_(ended), a.ended_at.is_(None))
-    open_ = sa.select(c.number).where(c.closed_at.is_(None)).order_by(c.number).limit(wanted.batch)
-    wants = open_.where(sa.or_(c.rulebook != new.version, c.number.in_(of_ended)))
-    wants = wants.where(c.rulebook == wanted.since) if wanted.since else wants
-    wants = wants.where(c.process == wanted.process) if wanted.process else wants
-    last = ""
+    wants, last = _wanted(wanted, new, at).order_by(schema.cases.c.number).limit(wanted.batch), ""
     while True:
         async with ledger.db.read() as connection:
-            numbers = list(await connection.scalars(wants.where(c.number > last)))
+            numbers = list(await connection.scalars(wants.where(schema.cases.c.number > last)))
         if not numbers:
             return
         yield numbers
         last = numbers[-1]
+
+
+def _wanted(wanted: Wanted, new: Rulebook, at: datetime) -> sa.Select[tuple[str]]:
+    """Numbers of open cases that do not follow the new version yet, or that a department has which ended since."""
+    c, a = schema.cases.c, schema.assignments.c
+    ended = [code for code in new.departments if new.successor(code, at=at) != code]
+    of_ended = sa.select(a.number).where(a.party.in_(ended), a.ended_at.is_(None))
+    open_ = sa.select(c.number).where(c.closed_at.is_(None))
+    wants = open_.where(sa.or_(c.rulebook != new.version, c.number.in_(of_ended)))
+    wants = wants.where(c.rulebook == wanted.since) if wanted.since else wants
+    return wants.where(c.process == wanted.process) if wanted.process else wants
 
 
 async def _cases(ledger: Ledger, numbers: Sequence[str]) -> list[Case]:
@@ -159,7 +171,10 @@ async def _moved(ledger: Ledger, number: str, new: Rulebook, move: Move, at: dat
 
 
 def _refused(case: Case, refusal: Refusal) -> Moved:
-    return Moved(number=case.number, how=REFUSED, process=case.process, stage=(case.stage, ""), why=refusal)
+    return Moved(
+        number=case.number, rulebook=case.rulebook, process=case.process, how=REFUSED, stage=(case.stage, ""),
+        lead=(case.lead, None), why=refusal,
+    )  # fmt: skip
 
 
 def told(case: Case, entries: Sequence[Entry]) -> Moved:
@@ -170,6 +185,7 @@ def told(case: Case, entries: Sequence[Entry]) -> Moved:
     return Moved(
         number=case.number,
         how=MOVED if entries else UNCHANGED,
+        rulebook=case.rulebook,
         process=case.process,
         stage=(case.stage, after.stage),
         lead=(case.lead, after.lead),

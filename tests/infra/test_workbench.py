@@ -18,6 +18,7 @@ from infra.portal.app import create_app
 from infra.portal.services import Services
 from infra.portal.workbench.files import CELL
 from infra.settings import settings
+from infra.workbench import versions
 from tests.lives import closed, waiting
 
 
@@ -364,3 +365,62 @@ async def test_a_file_that_cannot_be_used_is_said(browser, sqlite_ledger, conten
     assert answer.status_code == status
     assert said in html.unescape(answer.text)
     assert (await sqlite_ledger.drafts.get(1)).changes == {}
+
+
+async def quicker_version(ledger: Ledger, book_files: dict[str, str]) -> str:
+    """Approved: departments have three days instead of five."""
+    files = book_files | {
+        "deadlines.csv": book_files["deadlines.csv"].replace("normal,5 wd,,立查", "normal,3 wd,,立查")
+    }
+    version = await versions.submit_files(ledger, files, by="Wang", at=now())
+    return (await versions.approve(ledger, version.id, by="Li", at=now())).id
+
+
+async def test_running_cases_are_moved_only_after_everybody_could_see_what_changes(browser, sqlite_ledger, book_files):
+    cases = [(await waiting(sqlite_ledger, now())).number for _ in range(2)]
+    version = await quicker_version(sqlite_ledger, book_files)
+    await sign_in(browser, "Wang", "process_owner")
+    address = f"/workbench/versions/{version}/move"
+    assert address in (await browser.get(f"/workbench/versions/{version}")).text
+    planned = await browser.get(address)
+    assert all(number in planned.text for number in cases)
+    assert re.search(r"<b>2</b>to be moved.*<b>2</b>deadlines earlier.*<b>0</b>deadlines later", planned.text)
+    assert "Handling" in planned.text
+    assert version not in {(await sqlite_ledger.case(number)).rulebook for number in cases}
+
+    done = await browser.post(address, data={"note": "three days are enough"})
+    assert "Moved: 2. Still under other rules: 0." in done.text
+    assert {(await sqlite_ledger.case(number)).rulebook for number in cases} == {version}
+    (entry,) = [e for e in await sqlite_ledger.entries(cases[0]) if e.kind == "case_migrated"]
+    assert (entry.data["by"], entry.data["note"]) == ("Wang", "three days are enough")
+    assert "No running case is left" in (await browser.get(address)).text
+
+
+async def test_only_a_process_owner_moves_cases_and_only_to_what_was_approved(browser, sqlite_ledger, book_files):
+    await waiting(sqlite_ledger, now())
+    version = await quicker_version(sqlite_ledger, book_files)
+    await sign_in(browser, "Li", "approver")
+    assert "A process owner moves them" in (await browser.get(f"/workbench/versions/{version}/move")).text
+    assert (await browser.post(f"/workbench/versions/{version}/move")).status_code == 403
+    waits = await versions.submit_files(
+        sqlite_ledger, book_files | {"calendar.yaml": book_files["calendar.yaml"] + "\n# a note"}, by="Wang", at=now()
+    )
+    assert (await browser.get(f"/workbench/versions/{waits.id}/move")).status_code == 409
+
+
+async def test_what_stands_for_a_stage_that_is_gone_is_chosen_on_the_page(browser, sqlite_ledger, book_files):
+    case = await waiting(sqlite_ledger, now())
+    text = book_files["process/standard.yaml"]
+    renamed = text.replace("departmental_fix", "handling").replace("kind: handling", "kind: departmental_fix")
+    files = book_files | {"process/standard.yaml": renamed}
+    version = await versions.submit_files(sqlite_ledger, files, by="Wang", at=now())
+    await versions.approve(sqlite_ledger, version.id, by="Li", at=now())
+    await sign_in(browser, "Wang", "process_owner")
+    address = f"/workbench/versions/{version.id}/move"
+    refused = await browser.get(address)
+    assert "Stays: it cannot be moved like this" in refused.text
+    assert 'name="stage:departmental_fix"' in refused.text
+    chosen = {"stage:departmental_fix": "handling"}
+    assert "Stays" not in (await browser.get(address, params=chosen)).text
+    assert "Moved: 1." in (await browser.post(address, data=chosen)).text
+    assert (await sqlite_ledger.case(case.number)).stage == "handling"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.portal.workbench import drafts, exchange, files, home, processes, trials, trying, versions
+from infra.portal.workbench import drafts, exchange, files, home, moving, processes, trials, trying, versions
 
 ROUTERS = (
     home.router,
@@ -12,5 +12,6 @@ ROUTERS = (
     exchange.router,
     trying.router,
     trials.router,
+    moving.router,
     versions.router,
 )
