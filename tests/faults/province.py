@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -17,15 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy.exc import DBAPIError
 
+from infra import postgres
 from infra.access import TaskLink, task_token
 from infra.bench.town import POOLS
 from infra.deployments import deploy
 from infra.ledger import Ledger
+from infra.moment import now
 from rules.case import Case, Role
 from tests.deploy.files import compose
 from tests.infra.mail_server import MailServer
-from tests.postgres import Postgres
+from tests.postgres import QUICK, find_programs
 from tests.prefect_server import Process, free_port, until
 
 AUTH = "operator:only for tests"
@@ -70,13 +74,31 @@ async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @dataclass
+class Database:
+    """PostgreSQL as a part that may be struck; a cluster of the province alone, with room for all its connections."""
+
+    server: postgres.Postgres
+    settings: tuple[str, ...]
+
+    def kill(self) -> None:
+        """What every client sees as a crash; what was committed is found again at the next start."""
+        with suppress(ProcessLookupError):
+            self.server.process.send_signal(signal.SIGQUIT)
+        self.server.process.wait(10)
+
+    def start(self) -> None:
+        self.server.process = postgres._start(find_programs(), self.server.folder, self.settings)
+        postgres._await(self.server.process, self.server.folder)
+
+
+@dataclass
 class Province:
     """Everything that runs, by name; whoever is killed is started again by name."""
 
     ledger: Ledger
     portals: list[str]
     mail: MailServer
-    parts: dict[str, Process] = field(default_factory=dict)
+    parts: dict[str, Process | Database] = field(default_factory=dict)
     health: dict[str, str] = field(default_factory=dict)
     """Part of ours -> where it says that it is well, as compose.yaml asks it."""
 
@@ -107,14 +129,21 @@ class Province:
             await self._act(nth, case, Role.LEAD, action, fields)
         case = await self._at(number, Role.CITIZEN, stage="feedback")
         await self._act(nth, case, Role.CITIZEN, "rate", {"solved": "yes", "satisfied": 5})
-        await until(f"{number} closed", partial(self.ledger.case, number), lambda c: c.is_closed, within=120)
+        await until(f"{number} closed", partial(self.case, number), lambda c: c.is_closed, within=120)
         return number
+
+    async def case(self, number: str) -> Case:
+        """The case, as soon as PostgreSQL answers."""
+        while True:
+            with suppress(OSError, DBAPIError):
+                return await self.ledger.case(number)
+            await asyncio.sleep(0.5)  # back-off
 
     async def _at(self, number: str, role: Role, *, stage: str = "departmental_fix") -> Case:
         def waits(case: Case) -> bool:
             return case.stage == stage and not case.is_moving and any(case.open_assignments(role))
 
-        return await until(f"{number} waits in {stage}", partial(self.ledger.case, number), waits, within=120)
+        return await until(f"{number} waits in {stage}", partial(self.case, number), waits, within=120)
 
     async def _act(self, nth: int, case: Case, role: Role, action: str, fields: dict[str, Any]) -> None:
         own = case.open_assignments(role)[0]
@@ -128,20 +157,36 @@ class Province:
 
 
 @asynccontextmanager
-async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: MailServer) -> AsyncIterator[Province]:
-    """Started in the order of compose.yaml; ``ledger`` has its tables already."""
-    province = Province(ledger, [], mail)
+async def open_province(home: Path, mail: MailServer, rules: dict[str, str]) -> AsyncIterator[Province]:
+    """Started in the order of compose.yaml, with ``rules`` in force."""
+    room = (*QUICK, "max_connections=200")
+    with postgres.running(find_programs(), room) as server:
+        ledger = Ledger(server.url(await server.create("ledger")), pool_size=2)
+        await ledger.upgrade()
+        await ledger.activate(rules, at=now())
+        province = Province(ledger, [], mail)
+        try:
+            async with _everything(home, province, server.url(await server.create("prefect"))):
+                province.parts["postgres"] = Database(server, room)
+                yield province
+        finally:
+            await ledger.close()
+            Database(server, room).kill()
+
+
+@asynccontextmanager
+async def _everything(home: Path, province: Province, prefect_database: str) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        stack.callback(lambda: [part.kill() for part in province.parts.values()])
+        stack.callback(lambda: [part.kill() for part in province.parts.values() if isinstance(part, Process)])
         redis_port, api_ports = free_port(), [free_port(), free_port()]
         proxy = Proxy(api_ports)
         listener = await stack.enter_async_context(await asyncio.start_server(proxy.serve, "127.0.0.1", 0))
         api = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api"
-        servers = server_settings(home, server.url(await server.create("prefect_province")), redis_port)
+        servers = server_settings(home, prefect_database, redis_port)
         province.parts["redis"] = _redis(home, redis_port)
         tables = Process(command("prefect-tables"), servers, home / "tables.log")
         _add_portals(province, home, api)  # they need nothing but the ledger
-        for part in (province.parts["redis"], tables, *(province.parts[f"portal-{nth}"] for nth in (1, 2))):
+        for part in (tables, *province.parts.values()):
             part.start()
         assert tables.running is not None
         assert await asyncio.to_thread(tables.running.wait, 120) == 0, tables.text
@@ -151,7 +196,7 @@ async def open_province(home: Path, server: Postgres, ledger: Ledger, mail: Mail
         await deploy(api, pulse_seconds=3)
         _start_workers(province, home, api)
         await until("portals and workers", partial(_answer, list(province.health.values())), within=120)
-        yield province
+        yield
 
 
 def command(service: str, **changed: str) -> tuple[str, ...]:

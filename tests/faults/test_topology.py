@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.ledger import Ledger
 from infra.moment import now
 from tests.faults.province import AUTH, Province, is_long, open_province
 from tests.infra.mail_server import mail_server
-from tests.postgres import Postgres
 from tests.prefect_server import until
 
 pytestmark = [
@@ -23,28 +21,23 @@ pytestmark = [
 ]
 
 SHORT = ("worker-1", "portal-1", "api-1", "services", "redis")
-ALL = (*SHORT, "worker-2", "portal-2", "api-2", "worker-3")
-"""PostgreSQL is not among them: one that is gone is an outage, and its own replication is another story."""
+ALL = (*SHORT, "worker-2", "portal-2", "api-2", "worker-3", "postgres")
+"""Struck with LONG=1 in the environment: two minutes."""
 
 
 async def test_any_process_may_die_under_load_and_every_complaint_ends(
-    postgres_server: Postgres, postgres_url: str, book_files: dict[str, str], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-):  # fmt: skip
+    book_files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", AUTH)
     strikes = ALL if is_long() else SHORT
-    async with mail_server() as mail:
-        ledger = Ledger(postgres_url, pool_size=2)
-        await ledger.activate(book_files, at=now())
-        async with open_province(tmp_path, postgres_server, ledger, mail) as province:
-            lives = [asyncio.create_task(province.life(nth)) for nth in range(2 * len(strikes))]
-            for name in strikes:
-                await asyncio.sleep(1)  # some work between two strikes
-                await province.strike(name, away=2)
-            numbers = await asyncio.gather(*lives)
-            await settled(province)
-            await examine(province, numbers, len(strikes))
-        await ledger.close()
+    async with mail_server() as mail, open_province(tmp_path, mail, book_files) as province:
+        lives = [asyncio.create_task(province.life(nth)) for nth in range(2 * len(strikes))]
+        for name in strikes:
+            await asyncio.sleep(1)  # some work between two strikes
+            await province.strike(name, away=2)
+        numbers = await asyncio.gather(*lives)
+        await settled(province)
+        await examine(province, numbers, len(strikes))
 
 
 async def settled(province: Province) -> None:
