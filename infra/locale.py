@@ -189,8 +189,7 @@ def _translated(known: NullTranslations, id: str) -> bool:
     return bool(catalogue.get(id) or catalogue.get((id, 0)))
 
 
-def message_ids() -> Iterator[str]:
-    """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
+def _tables_of_words() -> tuple[Mapping[Any, str], ...]:
     from infra import wording  # noqa: PLC0415 -- these say their words with this module
     from infra.workbench import (  # noqa: PLC0415 -- the same
         backtest_words,
@@ -202,7 +201,7 @@ def message_ids() -> Iterator[str]:
     )
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
-    for words in (
+    return (
         SENTENCES,
         FIELD_SENTENCES,
         wording.TERMS,
@@ -222,7 +221,12 @@ def message_ids() -> Iterator[str]:
         picture_words.OUTCOMES,
         picture_words.SENTENCES,
         *backtest_words.ALL,
-    ):
+    )
+
+
+def message_ids() -> Iterator[str]:
+    """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
+    for words in _tables_of_words():
         yield from words.values()
     templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]
     strict = {pattern: {"trimmed": "true", "silent": "false"} for pattern, _ in templates}

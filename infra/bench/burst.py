@@ -41,20 +41,27 @@ def pour(*, complaints: int, workers: int, limit: int, as_json: bool) -> int:
 
 async def _pour(town: Town, complaints: int) -> dict[str, Any]:
     town.screen.say(f"{complaints} complaints in {SECONDS:.0f} s …")
-    ledger, waits, numbers = Ledger(town.ledger_url), [], set()
+    ledger, turns = Ledger(town.ledger_url), iter(range(complaints))
+    waits: list[float] = []
+    numbers: set[str] = set()
+    faults: list[str] = []
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(timeout=SECONDS, trust_env=False, limits=limits) as http:
         began = time.monotonic()
 
-        async def submit(nth: int) -> None:
-            due = began + SECONDS * nth / complaints
-            await asyncio.sleep(max(0.0, due - time.monotonic()))  # the rate asked for, not a wait for an event
-            key = {"Idempotency-Key": f"burst-{token()}"}
-            answer = await http.post(f"{town.plan.portal}/api/v1/complaints", json=COMPLAINT, headers=key)
-            waits.append(time.monotonic() - due)  # from the moment the citizen wanted to speak, not from our turn
-            numbers.add(answer.raise_for_status().json()["number"])
+        async def hand() -> None:
+            for nth in turns:  # shared by all hands: each takes the next that is due
+                due = began + SECONDS * nth / complaints
+                await asyncio.sleep(max(0.0, due - time.monotonic()))  # the rate asked for, not a wait for an event
+                key = {"Idempotency-Key": f"burst-{token()}"}
+                try:
+                    answer = await http.post(f"{town.plan.portal}/api/v1/complaints", json=COMPLAINT, headers=key)
+                    numbers.add(answer.raise_for_status().json()["number"])
+                except httpx.HTTPError as fault:
+                    faults.append(str(fault))
+                waits.append(time.monotonic() - due)  # from the moment the citizen wanted to speak, not from our turn
 
-        faults = [f for f in await asyncio.gather(*map(submit, range(complaints)), return_exceptions=True) if f]
+        await asyncio.gather(*(hand() for _ in range(CONNECTIONS)))
         received = time.monotonic() - began
         town.screen.say(f"{len(numbers)} numbers after {received:.1f} s; the last is being dispatched …")
         dispatched = await _drained(ledger, complaints)
