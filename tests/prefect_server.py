@@ -26,6 +26,7 @@ from infra.ledger import Ledger
 from infra.moment import ANCHOR_FILE, now, run_at
 from infra.orchestrator import Orchestrator
 from infra.settings import ROOT
+from infra.up.part import LEASH
 from rules.case import Case, Complaint
 from tests.conftest import apart, opened
 from tests.lives import NOISE, NOW, ZHANG, act
@@ -65,9 +66,17 @@ class Process:
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(LEASH),
+            str(os.getpid()),
+            *self.command,
+        ]  # no test run leaves one behind
         with self.log.open("ab") as out:
             self.running = subprocess.Popen(
-                self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment}, start_new_session=True,
             )  # fmt: skip
 
