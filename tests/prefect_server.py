@@ -64,6 +64,11 @@ class Process:
     folder: Path = ROOT
     running: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self.running is not None
+        return self.running.pid
+
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.running = subprocess.Popen(
