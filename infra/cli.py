@@ -177,6 +177,26 @@ def bench(
     raise typer.Exit(carry_out(as_json=as_json, quick=quick, minutes=minutes, embedded=embedded, **sizes))
 
 
+@app.command()
+def size(
+    *,
+    per_day: Annotated[int, typer.Option(help="Complaints a day.")],
+    busiest_hour: Annotated[
+        float, typer.Option(help="Share of a day's complaints that comes in its busiest hour.")
+    ] = 0.12,
+    effort: Annotated[float, typer.Option(help="An average case, in lives of the bench.")] = 1.5,
+    open_days: Annotated[float, typer.Option(help="Days from receipt to end.")] = 10,
+    years: Annotated[float, typer.Option(help="How long the ledger grows.")] = 3,
+    bench: Annotated[Path | None, typer.Option(help="What `minsheng bench --json` printed on your machine.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Print the processes, cores, memory and disk that a city needs, from measured costs."""
+    from infra.sizing import Wishes, print_size
+
+    wishes = Wishes(per_day=per_day, busiest_hour=busiest_hour, effort=effort, open_days=open_days, years=years)
+    print_size(wishes, bench=bench, as_json=as_json)
+
+
 def main() -> None:
     """The command ``minsheng``: whatever the user can mend is one sentence and code 2."""
     try:

@@ -60,6 +60,7 @@ WORKER = {
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",  # personal data must not stay in Prefect's logs (P53)
     "PREFECT_FLOWS_DEFAULT_RETRIES": "0",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",  # our spans are enough; its own cost a call each run
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "3600",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_PREFETCH_SECONDS": "0",

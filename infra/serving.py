@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
+from infra import tracing
 from infra.ledger import Ledger
 from infra.mail.courier import Courier
 from infra.mail.smtp import Mailer
@@ -24,6 +25,7 @@ KEEP_ALIVE = 75
 def serve_portal() -> None:
     """Listen until SIGTERM or Ctrl-C. Raises :class:`Mistake` when the settings do not fit together."""
     known = settings()
+    tracing.start("minsheng-portal")
     if not known.secret:
         raise Mistake("MINSHENG_SECRET_KEY is empty; make one with: openssl rand -hex 32")
     if not can_bind(known.portal_host, known.portal_port):

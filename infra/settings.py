@@ -99,6 +99,11 @@ def prefect_api_url() -> str:
     return url
 
 
+def traces_endpoint() -> str:
+    """OpenTelemetry's own ``OTEL_EXPORTER_OTLP_ENDPOINT``; empty when nobody wants traces."""
+    return os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+
+
 def prefect_auth() -> str:
     """Prefect's ``PREFECT_API_AUTH_STRING`` (``user:password``); empty when the server asks for none."""
     return os.environ.get("PREFECT_API_AUTH_STRING", "")

@@ -21,6 +21,7 @@ from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flows import Flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from infra import tracing
 from infra.bell import listening
 from infra.garbage import seldom_collected
 from infra.handover import hand_over
@@ -73,6 +74,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def setup(self) -> None:
         """The worker owns its signals; the engine's own handler would crash whatever run is at work (P26)."""
         adapt_the_engine()
+        tracing.start("minsheng-worker")
         self._main = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
@@ -183,7 +185,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._idle.clear()
         try:
             run = await self._known.read_flow_run(run_id)
-            await carry_out(await self._flow(run), run, is_ours=is_ours)
+            with tracing.span("flow", name) if is_ours else contextlib.nullcontext():
+                await carry_out(await self._flow(run), run, is_ours=is_ours)
         except Pause:
             pass  # the run sleeps
         except Abort:

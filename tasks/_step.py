@@ -22,6 +22,7 @@ from infra.mail.smtp import Mailer
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.settings import prefect_api_url, prefect_auth, settings
+from infra.tracing import steps
 from rules.case import Case, Entry, Signal
 from rules.decide import PROCEED
 from rules.refusals import Refusal
@@ -69,7 +70,7 @@ def step(function: StepFunction) -> StepFunction:
         log_prints=False,
         task_run_name=function.__name__,
     )
-    return made(function)  # type: ignore[return-value]  # a task is called like its function
+    return made(steps(function))  # type: ignore[return-value]  # a task is called like its function
 
 
 def _worth_repeating(_task: Any, _run: Any, state: Any) -> bool:

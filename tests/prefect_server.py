@@ -65,6 +65,11 @@ class Process:
     folder: Path = ROOT
     running: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self.running is not None
+        return self.running.pid
+
     def start(self) -> None:
         command = [
             sys.executable,

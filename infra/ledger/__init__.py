@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from infra import tracing
 from infra.ledger import schema
 from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
@@ -76,8 +77,8 @@ class Ledger:
         self.paths = Paths(self.db)
         self.verifier = Verifier(self.db)
         recorder = Recorder(self.db, self.shelf)
-        self.submit = recorder.submit
-        self.record = recorder.record
+        self.submit = tracing.submissions(recorder.submit)
+        self.record = tracing.signals(recorder.record)
         self.add = recorder.add
         self.decide_due = DueClocks(self.db, self.shelf).decide
         self.submit_many = Bulk(self.db, self.shelf).submit_many

@@ -20,6 +20,7 @@ from infra.mail.smtp import Mailer, Refused, TryLater, Unreachable
 from infra.mail.values import recipient, recipient_name, rulebook_of, values_for
 from infra.moment import wall
 from infra.settings import Settings
+from infra.tracing import span
 
 log = logging.getLogger("minsheng.mail")
 
@@ -91,7 +92,8 @@ class Courier:
         """Letters of one case one after the other: nobody is warned of a task before it was given."""
         done = Delivered()
         for letter in letters:
-            done += await self._carry(letter)
+            with span(f"letter {letter.letter}", letter.number):
+                done += await self._carry(letter)
         return done
 
     async def _carry(self, letter: Letter) -> Delivered:

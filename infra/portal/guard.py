@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra import tracing
 from infra.chance import token
 from infra.locale import say
 from infra.portal import metrics
@@ -52,7 +53,9 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, guarded)
+            with tracing.request() as tell:
+                await self._app(scope, receive, guarded)
+                tell(f"{scope['method']} {_route(scope)}")
         except Exception:
             request, incident = Request(scope, receive), token()[:8]
             log.exception("incident %s at %s", incident, request.url.path.split("/")[1])

@@ -19,21 +19,36 @@ INSTALLED = "/opt/minsheng/"
 Where = str
 
 
+class _Strict(yaml.SafeLoader):
+    """As Kubernetes and compose read it: no name twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if key.value != "<<"]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"twice: {sorted(twice)}", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read(path: str) -> list[Any]:
+    return list(yaml.load_all((DEPLOY / path).read_text("utf-8"), _Strict))
+
+
 @cache
 def compose() -> dict[str, Any]:
-    return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8")))
+    return dict(_read("compose.yaml")[0])
 
 
 @cache
 def kustomization() -> dict[str, Any]:
-    return dict(yaml.safe_load((DEPLOY / "kustomization.yaml").read_text("utf-8")))
+    return dict(_read("kustomization.yaml")[0])
 
 
 @cache
 def objects() -> list[tuple[Where, dict[str, Any]]]:
     """Every Kubernetes object, with kind and name."""
     files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-    found = [one for file in files for one in yaml.safe_load_all(file.read_text("utf-8"))]
+    found = [one for file in files for one in _read(f"kubernetes/{file.name}")]
     return [(f"{one['kind']} {one['metadata']['name']}", one) for one in found]
 
 
@@ -57,13 +72,16 @@ def config_map(name: str) -> dict[str, str]:
 
 
 def chart_environment() -> dict[str, str]:
-    values = yaml.safe_load((DEPLOY / "prefect-values.yaml").read_text("utf-8"))
-    return {one["name"]: one["value"] for one in values["global"]["prefect"]["env"]}
+    told = _read("prefect-values.yaml")[0]["global"]["prefect"]["env"]
+    assert len({one["name"] for one in told}) == len(told)
+    return {one["name"]: one["value"] for one in told}
 
 
 def unit_environment() -> dict[str, str]:
     lines = (UNITS / "environment.example").read_text("utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))  # type: ignore[misc]  # pairs
+    told = [line.partition("=")[::2] for line in lines if line and not line.startswith("#")]
+    assert len(dict(told)) == len(told)
+    return dict(told)
 
 
 @cache

@@ -44,6 +44,15 @@ MATTER = {
 ACTS = (("claim", {}), ("contact", {}), ("fix", {"reply": "夜间施工已停工,施工许可已收回。"}))
 
 
+@dataclass(frozen=True)
+class Size:
+    """How many of each; as many as compose.yaml starts."""
+
+    servers: int = 2
+    workers: int = 3
+    portals: int = 2
+
+
 @dataclass
 class Proxy:
     """Hands each connection to the first server that accepts it, in turn; what a load balancer does."""
@@ -80,6 +89,10 @@ class Database:
     server: postgres.Postgres
     settings: tuple[str, ...]
 
+    @property
+    def pid(self) -> int:
+        return self.server.process.pid
+
     def kill(self) -> None:
         """What every client sees as a crash; what was committed is found again at the next start."""
         with suppress(ProcessLookupError):
@@ -101,6 +114,10 @@ class Province:
     parts: dict[str, Process | Database] = field(default_factory=dict)
     health: dict[str, str] = field(default_factory=dict)
     """Part of ours -> where it says that it is well, as compose.yaml asks it."""
+
+    def roots(self) -> dict[str, int]:
+        """Part -> process id."""
+        return {name: part.pid for name, part in self.parts.items()}
 
     async def strike(self, name: str, *, away: float) -> None:
         """``kill -9``, and what a supervisor does after ``away`` seconds."""
@@ -157,7 +174,9 @@ class Province:
 
 
 @asynccontextmanager
-async def open_province(home: Path, mail: MailServer, rules: dict[str, str]) -> AsyncIterator[Province]:
+async def open_province(
+    home: Path, mail: MailServer, rules: dict[str, str], *, size: Size = Size()
+) -> AsyncIterator[Province]:
     """Started in the order of compose.yaml, with ``rules`` in force."""
     room = (*QUICK, "max_connections=200")
     with postgres.running(find_programs(), room) as server:
@@ -166,7 +185,7 @@ async def open_province(home: Path, mail: MailServer, rules: dict[str, str]) -> 
         await ledger.activate(rules, at=now())
         province = Province(ledger, [], mail)
         try:
-            async with _everything(home, province, server.url(await server.create("prefect"))):
+            async with _everything(home, province, server.url(await server.create("prefect")), size):
                 province.parts["postgres"] = Database(server, room)
                 yield province
         finally:
@@ -175,17 +194,17 @@ async def open_province(home: Path, mail: MailServer, rules: dict[str, str]) -> 
 
 
 @asynccontextmanager
-async def _everything(home: Path, province: Province, prefect_database: str) -> AsyncIterator[None]:
+async def _everything(home: Path, province: Province, prefect_database: str, size: Size) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.callback(lambda: [part.kill() for part in province.parts.values() if isinstance(part, Process)])
-        redis_port, api_ports = free_port(), [free_port(), free_port()]
+        redis_port, api_ports = free_port(), [free_port() for _ in range(size.servers)]
         proxy = Proxy(api_ports)
         listener = await stack.enter_async_context(await asyncio.start_server(proxy.serve, "127.0.0.1", 0))
         api = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api"
         servers = server_settings(home, prefect_database, redis_port)
         province.parts["redis"] = _redis(home, redis_port)
         tables = Process(command("prefect-tables"), servers, home / "tables.log")
-        _add_portals(province, home, api)  # they need nothing but the ledger
+        _add_portals(province, home, api, size.portals)  # they need nothing but the ledger
         for part in (tables, *province.parts.values()):
             part.start()
         assert tables.running is not None
@@ -194,7 +213,7 @@ async def _everything(home: Path, province: Province, prefect_database: str) -> 
         healths = [f"http://127.0.0.1:{port}/api/health" for port in api_ports]
         await until("both API servers", partial(_answer, healths), within=120)
         await deploy(api, pulse_seconds=3)
-        _start_workers(province, home, api)
+        _start_workers(province, home, api, size.workers)
         await until("portals and workers", partial(_answer, list(province.health.values())), within=120)
         yield
 
@@ -256,13 +275,13 @@ def _start_prefect(province: Province, home: Path, ports: list[int], settings: d
         start = command("prefect-api", host="127.0.0.1", port=str(port))
         province.parts[f"api-{nth}"] = Process(start, settings, home / f"api-{nth}.log")
     province.parts["services"] = Process(command("prefect-services"), settings, home / "services.log")
-    for name in ("api-1", "api-2", "services"):
+    for name in (*(f"api-{nth}" for nth in range(1, len(ports) + 1)), "services"):
         province.parts[name].start()
 
 
-def _add_portals(province: Province, home: Path, api: str) -> None:
+def _add_portals(province: Province, home: Path, api: str, number: int) -> None:
     ours = our_settings(province, home, api)
-    for nth in (1, 2):
+    for nth in range(1, number + 1):
         port = free_port()
         province.portals.append(f"http://127.0.0.1:{port}")
         place = {"MINSHENG_PORTAL_PORT": str(port), "MINSHENG_PORTAL_URL": province.portals[0]}
@@ -270,9 +289,9 @@ def _add_portals(province: Province, home: Path, api: str) -> None:
         province.health[f"portal-{nth}"] = f"{province.portals[-1]}/healthz"
 
 
-def _start_workers(province: Province, home: Path, api: str) -> None:
+def _start_workers(province: Province, home: Path, api: str, number: int) -> None:
     ours = our_settings(province, home, api)
-    for nth in (1, 2, 3):
+    for nth in range(1, number + 1):
         own = ours | {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port())}
         start = (*command("worker", limit="4"), "--name", f"worker-{nth}")
         province.parts[f"worker-{nth}"] = Process(start, own, home / f"worker-{nth}.log")
