@@ -10,8 +10,9 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,7 @@ from typer import echo
 from infra import access
 from infra.access import Session, TaskLink
 from infra.bench.figures import quantile
-from infra.bench.fill import LATELY, YEARS, copier, life
+from infra.bench.fill import YEARS, copier, life
 from infra.bench.rungs import own_ledger
 from infra.ledger import Ledger, Person, Told
 from infra.mistakes import Mistake
@@ -42,12 +43,18 @@ from rules.case import Complaint
 
 DAYS = 180
 """Different days on which the copied lives began."""
+OPEN_FOR = timedelta(days=15)
+"""How long ago the oldest open case was received."""
 BATCH = 50_000
 SAMPLE = 200
 """Cases of each kind that are looked at."""
 RARE, RARELY = "供暖不热", 120
 """Words of a few open cases only."""
 LIMIT_MS = 100
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes i WHERE schemaname = 'public'
+AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
+"""
 Paths = Sequence[str]
 
 
@@ -82,17 +89,31 @@ async def _fill(ledger: Ledger, stored: int, open: int, screen: Screen) -> None:
     there = [districts[n % len(districts)] for n in range(DAYS)]
     closed = [await some(now() - YEARS * (n + 1) / DAYS, n, district=one) for n, one in enumerate(there)]
     waiting = [
-        await some(now() - LATELY * (n + 1), n, district=one, until="departmental_fix") for n, one in enumerate(there)
+        await some(now() - OPEN_FOR * (n + 1) / DAYS, n, district=one, until="departmental_fix")
+        for n, one in enumerate(there)
     ]
     heating = Complaint(channel="web", subject=RARE, description="测速用的示例诉求。", district="shinan")
     rare = [Told(heating, Person(), f"rare {n}") for n in range(RARELY)]
     await ledger.submit_many(rare, at=now())
-    for lives, first, end in ((closed, 0, stored), (waiting, stored, stored + open)):
-        async with copier(ledger, lives) as one:
-            for start in range(first, end, BATCH):
-                await one.copy(start, min(start + BATCH, end))
-                screen.say(f"{min(start + BATCH, end)} cases stored")
-            await one.connection.execute("VACUUM ANALYZE")
+    async with _without_indexes(ledger, screen):
+        for lives, first, end in ((closed, 0, stored), (waiting, stored, stored + open)):
+            async with copier(ledger, lives) as one:
+                for start in range(first, end, BATCH):
+                    await one.copy(start, min(start + BATCH, end))
+                    screen.say(f"{min(start + BATCH, end)} cases stored")
+    await _asked(ledger, "VACUUM ANALYZE")
+
+
+@asynccontextmanager
+async def _without_indexes(ledger: Ledger, screen: Screen) -> AsyncIterator[None]:
+    """Make the indexes at once when all is in: three times as quick."""
+    indexes = await _asked(ledger, _INDEXES)
+    for name, _ in indexes:
+        await _asked(ledger, f"DROP INDEX {name}")
+    yield
+    for name, made in indexes:
+        await _asked(ledger, f"SET maintenance_work_mem = '512MB'; {made}")
+        screen.say(f"index {name}")
 
 
 @contextmanager
@@ -151,6 +172,8 @@ async def _numbers(ledger: Ledger, condition: str) -> list[tuple[str, str]]:
 async def _asked(ledger: Ledger, statement: str) -> list[Any]:
     connection = await asyncpg.connect(ledger.url.replace("+asyncpg", ""))
     try:
+        if ";" in statement:
+            return [await connection.execute(statement)]
         return list(await connection.fetch(statement))
     finally:
         await connection.close()
