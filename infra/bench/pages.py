@@ -48,6 +48,8 @@ OPEN_FOR = timedelta(days=15)
 BATCH = 50_000
 SAMPLE = 200
 """Cases of each kind that are looked at."""
+REQUESTS = 400
+"""For each page."""
 RARE, RARELY = "供暖不热", 120
 """Words of a few open cases only."""
 LIMIT_MS = 100
@@ -58,16 +60,16 @@ AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
 Paths = Sequence[str]
 
 
-def pages(*, stored: int, open: int, requests: int, as_json: bool) -> int:
+def time_pages(*, stored: int, open: int, as_json: bool) -> int:
     """Measure and print; 0 when the 99th percentile of every page is below a tenth of a second."""
-    if min(stored, open) < SAMPLE or requests < 1:
+    if min(stored, open) < SAMPLE:
         raise Mistake(f"--pages and --open must be at least {SAMPLE}")
-    found = asyncio.run(_measure(stored, open, requests))
+    found = asyncio.run(_measure(stored, open))
     echo(json.dumps(found, ensure_ascii=False) if as_json else _table(found))
     return 0 if all(one["p99_ms"] < LIMIT_MS for one in found["pages"].values()) else 1
 
 
-async def _measure(stored: int, open: int, requests: int) -> dict[str, Any]:
+async def _measure(stored: int, open: int) -> dict[str, Any]:
     screen = Screen(Console(stderr=True))
     async with own_ledger() as ledger:
         began = time.monotonic()
@@ -75,7 +77,7 @@ async def _measure(stored: int, open: int, requests: int) -> dict[str, Any]:
         filled = time.monotonic() - began
         paths = await _paths(ledger)
         with _portal(ledger, screen) as address:
-            timed = {name: await _timed(address, some, requests) for name, some in paths.items()}
+            timed = {name: await _timed(address, some) for name, some in paths.items()}
         size = await _asked(ledger, "SELECT pg_database_size(current_database())")
     return {
         "stored": stored, "open": open, "fill_s": round(filled), "kb_per_case": round(size[0][0] / 1024 / stored, 1),
@@ -179,12 +181,12 @@ async def _asked(ledger: Ledger, statement: str) -> list[Any]:
         await connection.close()
 
 
-async def _timed(address: str, paths: Paths, requests: int) -> dict[str, Any]:
+async def _timed(address: str, paths: Paths) -> dict[str, Any]:
     """The first request of a kind warms what every portal has warm, and is not counted."""
     session = access.session_token(Session("bench"))
     waits, length = [], 0
     async with httpx.AsyncClient(base_url=address, cookies={COOKIE: session}, timeout=120, trust_env=False) as http:
-        for nth in range(requests + 1):
+        for nth in range(REQUESTS + 1):
             began = time.perf_counter()
             answer = await http.get(paths[nth % len(paths)])
             waits.append((time.perf_counter() - began) * 1000)

@@ -6,6 +6,7 @@ With it the worker's own memory can be watched over more wakes than a real serve
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,7 +92,10 @@ class QuietPrefect:
         await socket.accept(subprotocol=next(iter(socket.scope["subprotocols"]), None))
         try:
             while True:
-                await socket.receive_text()
+                said = json.loads(await socket.receive_text())
+                self.calls["events"] += "event" in said
+                if said.get("type") == "auth":
+                    await socket.send_json({"type": "auth_success"})
         except WebSocketDisconnect:
             self.calls["websocket left"] += 1
 
