@@ -161,12 +161,14 @@ def bench(
     clocks: Annotated[int, typer.Option(help="Something else: with so many open clocks …")] = 0,
     due: Annotated[int, typer.Option(help="… and so many due in one minute, seconds to the last rung.")] = 10_000,
     burst: Annotated[int, typer.Option(help="Something else: so many complaints within a minute.")] = 0,
+    pages: Annotated[int, typer.Option(help="Or: each page of the portal with so many closed cases and --open.")] = 0,
+    wakes: Annotated[int, typer.Option(help="Or: the memory of a warm worker over so many wakes.")] = 0,
 ) -> None:
     """Measure lives per second on databases and servers of its own, beside bare Prefect and its stock worker."""
-    if clocks:
-        from infra.bench.rungs import climb
+    if clocks or pages or wakes:
+        from infra.bench.single import measure_one
 
-        raise typer.Exit(climb(clocks=clocks, due=due, as_json=as_json))
+        raise typer.Exit(measure_one(clocks=clocks, due=due, pages=pages, open=open, wakes=wakes, as_json=as_json))
     if burst:
         from infra.bench.burst import pour
 

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     approval: Literal["folder", "required"] = Field(
         "folder", description="folder: `minsheng deploy` puts a changed folder in force; required: it only submits it"
     )
+    service_runs_days: int = Field(
+        1, ge=0, description="Days that completed runs of the pulse and other service flows stay in Prefect"
+    )
     locale: str = Field("zh_CN", description="zh_CN or en")
     data_dir: Path = Field(Path(".minsheng"), description="Where the embedded default keeps its files")
 

@@ -32,7 +32,13 @@ _ROWS = {
     "task_run_states": "SELECT count(*) FROM task_run_state",
     "artifacts": "SELECT count(*) FROM artifact",
     "events": "SELECT count(*) FROM events",
+    "event_resources": "SELECT count(*) FROM event_resources",
 }
+_BYTES = {
+    "postgresql": "SELECT pg_database_size(current_database())",
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+}
+"""What all of Prefect's tables and indexes take up, dead rows included."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ async def read(town: Town) -> Reading:
     engine = create_async_engine(town.prefect_url)
     try:
         async with engine.connect() as connection:
-            rows = Counter({name: await _count(connection, sql) for name, sql in _ROWS.items()})
+            asked = {**_ROWS, "bytes": _BYTES[engine.dialect.name]}
+            rows = Counter({name: await _count(connection, sql) for name, sql in asked.items()})
     finally:
         await engine.dispose()
     async with httpx.AsyncClient(trust_env=False) as http:

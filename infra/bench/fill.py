@@ -102,12 +102,12 @@ async def fill(town: Town, *, stored: int, open: int) -> None:
         await ledger.close()
 
 
-async def life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed") -> Case:
+async def life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed", district: str = "") -> Case:
     """One life that began at ``at``, led by the rules as far as ``until``; its letters count as delivered."""
     told, category = COMPLAINT, CATEGORIES[nth % len(CATEGORIES)]
     complaint = Complaint(
         channel=told["channel"], subject=told["subject"], description=told["description"], address=told["address"],
-        district=told["district"], category=category,
+        district=district or told["district"], category=category,
     )  # fmt: skip
     person = Person(COMPLAINT["name"], COMPLAINT["phone"], COMPLAINT["email"])
     case = (await ledger.submit(complaint, person, at=at, key=None)).case

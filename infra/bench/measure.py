@@ -177,8 +177,17 @@ def summary(wishes: Wishes, found: Findings) -> Mapping[str, Any]:
 
 
 def _cost(found: Findings) -> dict[str, Any]:
-    """What one life cost, by the readings before and after the first round."""
-    names = ("calls", "state_changes", "task_runs", "task_run_states", "events", "artifacts")
+    """What one life cost, by the readings before and after the first round; ``bytes``: in Prefect's database."""
+    names = (
+        "calls",
+        "state_changes",
+        "task_runs",
+        "task_run_states",
+        "events",
+        "event_resources",
+        "artifacts",
+        "bytes",
+    )
     if found.cost is None or not found.cost_of:
         return {f"{name}_per_life": None for name in names}
     counts = found.cost.rows + Counter(calls=found.cost.calls.total())

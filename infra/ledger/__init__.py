@@ -147,12 +147,16 @@ class Ledger:
             return Person(**(await connection.scalar(wanted) or {}))
 
     async def spend(self, nonce: str) -> bool:
-        """Spend a one-time secret; ``False`` when it was spent before. Also forgets secrets that have long expired."""
-        own, now = schema.nonces.c, wall()
-        spent = self.db.insert(schema.nonces).values(nonce=nonce, spent_at=now).on_conflict_do_nothing()
+        """Spend a one-time secret; ``False`` when it was spent before."""
+        spent = self.db.insert(schema.nonces).values(nonce=nonce, spent_at=wall()).on_conflict_do_nothing()
         async with self.db.write() as connection:
-            await connection.execute(sa.delete(schema.nonces).where(own.spent_at < now - NONCES_KEPT))
-            return await connection.scalar(spent.returning(own.nonce)) is not None
+            return await connection.scalar(spent.returning(schema.nonces.c.nonce)) is not None
+
+    async def forget_secrets(self) -> int:
+        """Forget one-time secrets that have long expired; how many."""
+        old = sa.delete(schema.nonces).where(schema.nonces.c.spent_at < wall() - NONCES_KEPT)
+        async with self.db.write() as connection:
+            return (await connection.execute(old)).rowcount
 
     async def close(self) -> None:
         await self.db.close()

@@ -86,6 +86,14 @@ class Database:
         values = (sa.bindparam(column.name, type_=column.type) for column in table.c)
         return sa.text(words).bindparams(*values)
 
+    async def tidy(self) -> None:
+        """Put SQLite's log back into the file and renew what its planner knows; PostgreSQL does so by itself."""
+        if self.is_sqlite:
+            async with self._turn, self.engine.connect() as connection:
+                line: Any = (await connection.get_raw_connection()).driver_connection  # outside any transaction
+                for order in ("PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    await (await line.execute(order)).close()
+
     async def close(self) -> None:
         await self.engine.dispose()
 

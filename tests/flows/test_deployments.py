@@ -15,7 +15,7 @@ import yaml
 
 from infra.deployments import POOL, deploy, described, worker_environment
 from infra.settings import ROOT, RULEBOOKS, settings
-from tests.prefect_server import PREFECT, PrefectServer, Process, Town, surroundings, until
+from tests.prefect_server import ENDED, PREFECT, PrefectServer, Process, Town, surroundings, until
 
 pytestmark = pytest.mark.slow
 SHIPPED = {path.stem for path in (RULEBOOKS / "qingdao" / "process").glob("*.yaml")}
@@ -38,7 +38,9 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
         "pulse/pulse",
         "clocks/clocks",
         "backtest/backtest",
+        "housekeeping/housekeeping",
     }
+    assert [s["cron"] for s in await schedules(prefect_server, "housekeeping/housekeeping")] == ["20 3 * * *"]
     assert [s["interval"] for s in await schedules(prefect_server, "clocks/clocks")] == [15]
     assert [s["cron"] for s in await schedules(prefect_server, "pulse/pulse")] == ["* * * * *"]
     assert await schedules(prefect_server, "complaint/standard") == []
@@ -77,6 +79,15 @@ async def test_the_pulse_can_beat_faster_and_beats_by_itself(town: Town):
     await deploy(town.server.api, pulse_seconds=3600)
 
     assert [s["interval"] for s in await schedules(town.server, "pulse/pulse")] == [3600]
+
+
+async def test_housekeeping_says_what_it_did(town: Town):
+    await town.pulse()
+    made = await town.server.start_run("housekeeping/housekeeping")
+    run = await until("tidy", partial(town.server.run, made), lambda r: r["state"]["type"] in ENDED)
+    assert run["state"]["message"] == "0 runs of service flows deleted, 0 expired secrets forgotten", (
+        "too early for any"
+    )
 
 
 async def test_of_the_pulses_missed_in_an_outage_only_one_works(town: Town):

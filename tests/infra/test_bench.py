@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import pytest
 
 from infra.bench import figures, fill
 from infra.bench.measure import Findings, Wishes, summary
+from infra.bench.single import measure_one
 from infra.ledger import Ledger
+from infra.mistakes import Mistake
+from infra.settings import settings
 from tests import lives
 from tests.conftest import opened
 
@@ -62,3 +70,32 @@ async def test_copied_lives_are_valid_cases(postgres_url: str, book_files: dict[
         assert await connection.fetchval("SELECT count(*) FROM cases WHERE result = 'fixed'") == 12
         assert await connection.fetchval("SELECT count(*) FROM letters WHERE status <> 'sent'") == 0
         await connection.close()
+
+
+@pytest.mark.slow
+def test_the_clocks_of_one_minute_are_all_decided_and_found_by_an_index(capsys: pytest.CaptureFixture[str]):
+    with kept_environment():
+        assert measure_one(clocks=150, due=60, pages=0, open=0, wakes=0, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["cases_decided"], told["clocks_open"]) == (60, 150)
+    assert told["rungs_reached"] >= 60
+
+
+@pytest.mark.parametrize(
+    "wished", [{"clocks": 150, "pages": 300}, {"clocks": 60, "due": 50}, {"pages": 1}, {"wakes": 5}], ids=str
+)
+def test_what_cannot_be_measured_is_said_in_a_sentence(wished: dict[str, int]):
+    with pytest.raises(Mistake):
+        measure_one(**{"clocks": 0, "due": 10_000, "pages": 0, "open": 0, "wakes": 0, "as_json": True, **wished})
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """The bench gives its own secret to the environment."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        settings.cache_clear()
