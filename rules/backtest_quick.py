@@ -78,7 +78,7 @@ class Quick:
 
 
 class _Late(Exception):
-    """A clock that waits for silence ran out before the deed that stopped it: the course is another one."""
+    """A deed came too late for this course: silence was taken for an answer before, or it is refused."""
 
 
 class _Telling:
@@ -96,6 +96,7 @@ class _Telling:
     def tell(self) -> Compared | None:
         course = self._course
         try:
+            self._check_limits()
             for clock in course.same:
                 self._both(clock)
             for old, new, moves in course.others:
@@ -164,6 +165,11 @@ class _Telling:
         stop = clock.fact.stop
         if stop is not None and stop <= self._last and due <= self._events[side][stop]:
             raise _Late
+
+    def _check_limits(self) -> None:
+        for side, event, since, length in self._course.limits:
+            if self._events[side][event] > self._hours(side).add(self._events[side][since], length):
+                raise _Late
 
     def _is_late(self, clock: Timed, due: int, side: int) -> None:
         if clock.rungs:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rules.backtest import Path, difference, path_of, tasks_of
 from rules.calendar import Calendar
+from rules.trials.learned import RETURN
 from rules.trials.moments import SECOND, Length, moment
 from rules.trials.past import Past
 from rules.trials.plot import RUNG, Fact, Plot, Side
@@ -45,6 +46,7 @@ class Timed:
 @dataclass(frozen=True, slots=True)
 class Course:
     """``same``: clocks that run alike under both rulebooks, ``others``: those that do not, or that only one has.
+    ``limits``: side, event and event before it from which on there was only so much time for it.
     ``silence``: of each side the clock that is open at the end and takes silence for an answer. ``letters`` are those
     without the ladder's: how many more (or fewer) the draft writes."""
 
@@ -57,6 +59,7 @@ class Course:
     category: str | None
     letters: Mapping[str, int]
     tasks: Mapping[str, int]
+    limits: Sequence[tuple[int, int, int, Length]]
     load: tuple[Mapping[str, int], Mapping[str, int]]
 
     def ends_as(self, past: Past) -> bool:
@@ -83,8 +86,18 @@ def course_of(plot: Plot, past: Past) -> Course | None:
     return Course(
         plot, [*same.values()], others, (ends[0], ends[1]),
         (path_of(plot.old.trail, cuts[0]), path_of(plot.new.trail, cuts[1])), plot.old.trail.life.situation.category,
-        difference(*letters), difference(*tasks), (Counter(tasks[0]), Counter(tasks[1])),
+        difference(*letters), difference(*tasks), [*_limits(sides, past)], (Counter(tasks[0]), Counter(tasks[1])),
     )  # fmt: skip
+
+
+def _limits(sides: Sequence[Side], past: Past) -> Iterator[tuple[int, int, int, Length]]:
+    """A case may be given back for a time only."""
+    events = [past.opened_at, *(deed.at for deed in past.deeds)]
+    for nth, side in enumerate(sides):
+        for event, since, process, urgency in side.returns:
+            timing = side.trail.under.learned.timing
+            if (length := timing.length(process, RETURN, urgency, events[since])) is not None:
+                yield nth, event, since, length
 
 
 def _letters(side: Side, cut: int) -> Iterator[str]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from rules.trials.learned import RETURN
 from rules.trials.life import Move
 from rules.trials.moments import SECOND
 from rules.trials.past import Deed, Past
@@ -19,8 +18,8 @@ from rules.trials.replay import Replayed, Told, replay, tell
 from rules.trials.timing import Started
 from rules.trials.trail import Trail, Under
 
-TIMED = frozenset({RETURN, "extend", "pause", "resume"})
-"""Actions whose answer, or whose clocks, depend on when they are done."""
+TIMED = frozenset({"extend", "pause", "resume"})
+"""Actions after which a clock is due at a moment that depends on when they are done."""
 OUTSTANDING = "partners_outstanding"
 """The refusal that time alone may lift."""
 RUNG = "rung_reached"
@@ -42,11 +41,13 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A plot under one rulebook. ``leads``: who leads (else the desk) after each event; ``trail`` is the one told."""
+    """A plot under one rulebook. ``leads``: who leads (else the desk) after each event; ``trail`` is the one told.
+    ``returns``: event, event since which the case was had, process and urgency of each return."""
 
     trail: Trail
     facts: Mapping[str, Fact]
     leads: Sequence[str]
+    returns: Sequence[tuple[int, int, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def _side(trail: Trail, moments: Sequence[int]) -> Side | None:
         for id in {*running} - {*after}:
             facts[id] = facts[id]._replace(stop=nth)
         running, leads[nth] = after, lead or trail.under.desk
-    return Side(trail, facts, [*accumulate(leads, _latest)])
+    returns = [(known[at], known[since], process, urgency) for at, since, process, urgency in trail.returns]
+    return Side(trail, facts, [*accumulate(leads, _latest)], returns)
 
 
 def _latest(before: str, now: str) -> str:

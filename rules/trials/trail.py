@@ -12,7 +12,7 @@ from rules.case import Role
 from rules.pause import PAUSE
 from rules.process import StageKind
 from rules.rulebook import Rulebook
-from rules.trials.learned import Learned
+from rules.trials.learned import RETURN, Learned
 from rules.trials.life import Life, Move, Order
 from rules.trials.past import Likeness, Past
 from rules.trials.situation import Duty, OpenClock, Situation
@@ -78,12 +78,16 @@ class Under:
 
 
 class Trail:
-    """A life and its traces. ``dues``: clock id -> due moment as it was last; ``holders``: who has it (empty: whoever
-    leads); ``leads``: who led after each move."""
+    """A life and its traces.
+
+    ``dues``: clock id -> due moment as it was last; ``holders``: who has it (empty: whoever leads); ``leads``: who led
+    after each move; ``returns``: of each attempt to give the case back its moment, since when it was had, process and
+    urgency.
+    """
 
     __slots__ = (
-        "_visits", "dues", "entered_at", "holders", "last_stage", "late", "leads", "life", "moves", "now", "tasks",
-        "under",
+        "_visits", "dues", "entered_at", "holders", "last_stage", "late", "leads", "life", "moves", "now",
+        "returns", "tasks", "under",
     )  # fmt: skip
 
     def __init__(self, under: Under, life: Life, born: Move) -> None:
@@ -92,6 +96,7 @@ class Trail:
         self.moves: list[tuple[int, Move]] = []
         self.leads: list[str] = []
         self.tasks: list[Task] = []
+        self.returns: list[tuple[int, int, str, str]] = []
         self.dues: dict[str, int] = {}
         self.holders: dict[str, str] = {}
         self.late: dict[str, Late] = {}
@@ -119,6 +124,9 @@ class Trail:
 
     def act(self, order: Order, at: int) -> Move:
         """Let somebody do something ``at``, to which time has passed already; a refusal changes nothing."""
+        if order.action == RETURN and (found := self.duty(order.assignment)):
+            here = self.life.situation
+            self.returns.append((at, self.life.duties[found[0]], here.process, here.urgency))
         move = self.under.learned.act(self.life, order, at)
         if not move.refusal:
             self._take(move, at)

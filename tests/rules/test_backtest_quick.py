@@ -86,19 +86,31 @@ def shown(one: Compared) -> dict[str, object]:
     return told
 
 
+@pytest.fixture(scope="module")
+def under(book: Rulebook) -> Under:
+    return Under(book)
+
+
+@pytest.fixture(scope="module")
+def pasts(under: Under) -> list[Past]:
+    return [*people(under, 5, 180)]
+
+
 @pytest.mark.parametrize("name", DRAFTS)
-def test_courses_tell_what_the_replay_tells(book: Rulebook, book_files: dict[str, str], name: str):
+def test_courses_tell_what_the_replay_tells(under: Under, pasts: list[Past], book_files: dict[str, str], name: str):
     files = dict(book_files)
     for file, old, new in DRAFTS[name]:
         assert old in files[file], old
         files[file] = files[file].replace(old, new, 1)
-    old, new = Under(book), Under(build(files))
-    quick, told = Quick(old, new, UNTIL), Counter[str]()
-    for past in people(old, 5, 250):
-        here, there = quick._quickly(past), compare(past, old, new, UNTIL)
+    new = Under(build(files))
+    quick, told = Quick(under, new, UNTIL), Counter[str]()
+    for past in pasts:
+        here, there = quick._quickly(past), compare(past, under, new, UNTIL)
         told["quick" if here else "slow"] += 1
         if here is not None:
             assert shown(here) == shown(there), past
             told.update(field for field, value in shown(here).items() if value)
-    assert told["quick"] > 60
+            told.update({deed.order.action for deed in past.deeds})
+    assert told["quick"] > 80
+    assert min(told["return"], told["dispatch"], told["contribute"], told["rate"]) > 0
     assert name == "nothing" or told["deadlines"] + told["tasks"] + told["letters"] + told["parted"] > 0
