@@ -189,7 +189,21 @@ def _translated(known: NullTranslations, id: str) -> bool:
     return bool(catalogue.get(id) or catalogue.get((id, 0)))
 
 
-def _tables_of_words() -> tuple[Mapping[Any, str], ...]:
+def message_ids() -> Iterator[str]:
+    """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
+    for words in _words():
+        yield from words.values()
+    templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]
+    strict = {pattern: {"trimmed": "true", "silent": "false"} for pattern, _ in templates}
+    for found in extract.extract_from_dir(str(TEMPLATES), templates, options_map=strict):
+        yield from _ids(found[2])
+    for package in ("infra", "rules", "tasks", "flows"):
+        for found in extract.extract_from_dir(str(ROOT / package), [("**.py", "python")]):
+            yield from _ids(found[2])
+
+
+def _words() -> Iterator[Mapping[str, str]]:
+    """The lists of sentences that are kept by their codes."""
     from infra import wording  # noqa: PLC0415 -- these say their words with this module
     from infra.workbench import (  # noqa: PLC0415 -- the same
         backtest_words,
@@ -201,7 +215,7 @@ def _tables_of_words() -> tuple[Mapping[Any, str], ...]:
     )
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
-    return (
+    yield from (
         SENTENCES,
         FIELD_SENTENCES,
         wording.TERMS,
@@ -222,19 +236,6 @@ def _tables_of_words() -> tuple[Mapping[Any, str], ...]:
         picture_words.SENTENCES,
         *backtest_words.ALL,
     )
-
-
-def message_ids() -> Iterator[str]:
-    """Every sentence that a person may read: marked ones in templates and code, and the refusals of the rules."""
-    for words in _tables_of_words():
-        yield from words.values()
-    templates = [("**.html", "jinja2"), ("**.txt", "jinja2")]
-    strict = {pattern: {"trimmed": "true", "silent": "false"} for pattern, _ in templates}
-    for found in extract.extract_from_dir(str(TEMPLATES), templates, options_map=strict):
-        yield from _ids(found[2])
-    for package in ("infra", "rules", "tasks", "flows"):
-        for found in extract.extract_from_dir(str(ROOT / package), [("**.py", "python")]):
-            yield from _ids(found[2])
 
 
 def _ids(message: str | tuple[str, ...]) -> Iterator[str]:

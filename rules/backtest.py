@@ -73,13 +73,13 @@ class Compared:
 def compare(past: Past, old: Under, new: Under, until: int) -> Compared:
     """What the rules ``new`` would have changed for a case that followed ``old``, up to ``until`` (microseconds)."""
     told = tell(past, old, until)
-    before = _path(told.trail, until)
+    before = path_of(told.trail, until)
     category = told.trail.life.situation.category or past.category
     if told.unlike:
         return Compared(past, before, before, category, told.unlike)
     done = replay(past, told, new, until)
     cuts = done.cut or (until, until)
-    found = Compared(past, _path(told.trail, cuts[0]), _path(done.trail, cuts[1]), category)
+    found = Compared(past, path_of(told.trail, cuts[0]), path_of(done.trail, cuts[1]), category)
     found.parted, found.refused = done.parted, done.refused
     found.deadlines = [*_moved(told.trail.dues, done.trail.dues)]
     _compare_breaches(found, told, done, cuts)
@@ -87,7 +87,7 @@ def compare(past: Past, old: Under, new: Under, until: int) -> Compared:
     return found
 
 
-def _path(trail: Trail, cut: int) -> Path:
+def path_of(trail: Trail, cut: int) -> Path:
     leads: list[str] = []
     partners: set[str] = set()
     for at, party, role in trail.tasks:
@@ -111,8 +111,12 @@ def _compare_breaches(found: Compared, told: Told, done: Replayed, cuts: tuple[i
     old, new = _late(told.trail, cuts[0]), _late(done.trail, cuts[1])
     found.late = [*old.values()], [*new.values()]
     if old or new:
-        found.added = [late for id, late in new.items() if id not in old]
-        found.avoided = [late for id, late in old.items() if id not in new]
+        found.added, found.avoided = only_in(new, old), only_in(old, new)
+
+
+def only_in(these: Mapping[str, Late], those: Mapping[str, Late]) -> list[Late]:
+    """Breaches of clocks (by id) that are late here and not there, earliest first."""
+    return sorted((late for id, late in these.items() if id not in those), key=lambda late: (late.due, late.clock))
 
 
 def _late(trail: Trail, cut: int) -> Mapping[str, Late]:
@@ -122,18 +126,18 @@ def _late(trail: Trail, cut: int) -> Mapping[str, Late]:
 def _compare_loads(found: Compared, old: Trail, new: Trail, cuts: tuple[int, int]) -> None:
     letters = [*old.letters(cuts[0])], [*new.letters(cuts[1])]
     if letters[0] != letters[1]:
-        found.letters = _difference(letters[0], letters[1])
-    tasks = _tasks(old, cuts[0]), _tasks(new, cuts[1])
+        found.letters = difference(letters[0], letters[1])
+    tasks = tasks_of(old, cuts[0]), tasks_of(new, cuts[1])
     if tasks[0] != tasks[1]:
-        found.tasks = _difference(tasks[0], tasks[1])
+        found.tasks = difference(tasks[0], tasks[1])
     found.load = Counter(tasks[0]), Counter(tasks[1])
 
 
-def _tasks(trail: Trail, cut: int) -> list[str]:
+def tasks_of(trail: Trail, cut: int) -> list[str]:
     return [party for at, party, role in trail.tasks if at <= cut and role != CITIZEN]
 
 
-def _difference(old: Sequence[str], new: Sequence[str]) -> Mapping[str, int]:
+def difference(old: Sequence[str], new: Sequence[str]) -> Mapping[str, int]:
     was, will = Counter(old), Counter(new)
     return {name: will[name] - was[name] for name in {**was, **will} if will[name] != was[name]}
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from infra.ledger import Ledger
 from infra.ledger.pasts import count_since, pasts
-from rules.backtest import Under, compare
+from rules.backtest import Under
 from rules.backtest_figures import LISTED, Tally
+from rules.backtest_quick import Quick
 from rules.rulebook import Rulebook
 from rules.trials.moments import micros, moment
 
@@ -50,13 +51,14 @@ async def backtest(
     """Try ``draft`` on the cases received since a day, up to the moment ``at`` (case time). Nothing is written."""
     began, busy = time.perf_counter(), time.process_time()
     total, tally = await count_since(ledger.db, since), Tally(told=told, listed=listed)
-    books, until = {draft.version: Under(draft)}, micros(at)
+    new, until = Under(draft), micros(at)
+    under: dict[str, Quick] = {}
     async for page in pasts(ledger.db, since=since):
-        for version in {past.rulebook for past in page} - books.keys():
-            books[version] = Under(await ledger.rulebook(version))
+        for version in {past.rulebook for past in page} - under.keys():
+            under[version] = Quick(Under(await ledger.rulebook(version)), new, until)
         for past in page:
             if past.opened_at <= until:
-                tally.add(compare(past, books[past.rulebook], books[draft.version], until))
+                tally.add(under[past.rulebook].compare(past))
         progress(min(tally.looked_at, total), total)
         await asyncio.sleep(0)  # whoever wants to stop it is heard between two pages
     spent = time.perf_counter() - began, time.process_time() - busy

@@ -12,12 +12,10 @@ from infra.settings import settings
 from infra.workbench.apart import Tell, serve
 from infra.workbench.backtest import backtest
 from infra.workbench.backtest_command import COLUMNS, beginning, version_of
-from infra.workbench.backtest_words import BacktestWords
+from infra.workbench.backtest_words import KIND, BacktestWords
 
 LISTED = 2_000
 """Cases listed behind each figure on the page; the command line lists more."""
-KIND = "backtest"
-"""Type of the artifact that the result page is made of."""
 SHOWN = 200
 """Rows of a table in Prefect."""
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.locale import label, listed, moment_text, number_text, say
-from infra.wording import clock_name, letter_name, party_name, stage_name, term
+from infra.wording import LETTERS, clock_name, letter_name, party_name, stage_name, term
 from rules.refusals import SENTENCES as REFUSALS
 from rules.rulebook import Rulebook
+
+KIND = "backtest"
+"""Type of the artifact that the result page is made of."""
 
 FIGURES = {
     "routed": "Routed differently",
@@ -82,7 +85,14 @@ REASONS = {
 }
 """Code of a refusal -> why, where its own sentence needs particulars of the case."""
 
-ALL = (FIGURES, NOTES, COLUMNS, TABLES, SENTENCES, REASONS)
+FORM = {
+    "backtest": "backtest", "since": "since", "rulebook": "rulebook",
+    "since_note": "First day of the cases.",
+    "rulebook_note": "A draft (draft:N), a version, or the beginning of one.",
+}  # fmt: skip
+"""What the form of the flow says: its name, its parameters and their notes, as the flow has them."""
+
+ALL = (FORM, FIGURES, NOTES, COLUMNS, TABLES, SENTENCES, REASONS)
 
 
 class BacktestWords:
@@ -130,6 +140,12 @@ class BacktestWords:
         if isinstance(value, list):
             return self._parties(value)
         return self._number(value)
+
+    def about(self, code: str) -> str:
+        """The clock, department or letter that a list is about."""
+        if code in self._book.departments:
+            return self._party(code)
+        return letter_name(self._locale, code) if code in LETTERS else clock_name(self._locale, code)
 
     def changes(self, row: Mapping[str, Any], figure: str) -> list[str]:
         """What the draft changes for one listed case, as far as the figure is about it."""

@@ -7,9 +7,9 @@ become the form. A run tells how far it is by a progress artifact, and what it f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from infra.prefect_api import PrefectApi, PrefectAway
@@ -34,7 +34,7 @@ class WrongParameter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One field of a form; ``kind``: string, integer, number or boolean."""
+    """One field of a form; ``kind``: string, date, integer, number or boolean."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class Parameter:
 
     def read(self, text: str) -> Any:
         """What was typed, as the flow wants it. Raises :class:`WrongParameter`."""
-        reads = {"integer": int, "number": float, "boolean": bool}
+        reads: dict[str, Callable[[str], Any]] = {"integer": int, "number": float, "boolean": bool, "date": _day}
         try:
             return reads.get(self.kind, str)(text)
         except ValueError:
@@ -127,11 +127,22 @@ class Trials:
     async def watch(self, id: str) -> Trial:
         """How far a run is and what it found. Raises :class:`NoTrial`."""
         run = await self._run(id)
-        wanted = {"artifacts": {"flow_run_id": {"any_": [id]}}, "sort": "CREATED_DESC", "limit": 50}
-        artifacts = await self._prefect.ask("POST", "/artifacts/filter", wanted) or []
+        artifacts = await self._artifacts(id, "progress", "table", "markdown")
         steps = [float(one["data"]) for one in artifacts if one["type"] == "progress"]
-        found = [_found(one) for one in reversed(artifacts) if one["type"] in ("table", "markdown")]
+        found = [_found(one) for one in reversed(artifacts) if one["type"] != "progress"]
         return _trial(run, {run["deployment_id"]: run["offer"]}, progress=steps[0] if steps else None, found=found)
+
+    async def whole(self, id: str, kind: str) -> str:
+        """All that a run found, as it left it for a page of its own. Raises :class:`NoTrial` when there is none."""
+        for one in await self._artifacts(id, kind):
+            return str(one["data"])
+        raise NoTrial(id)
+
+    async def _artifacts(self, id: str, *kinds: str) -> list[Mapping[str, Any]]:
+        """Newest first."""
+        only = {"flow_run_id": {"any_": [id]}, "type": {"any_": [*kinds]}}
+        wanted = {"artifacts": only, "sort": "CREATED_DESC", "limit": 50}
+        return await self._prefect.ask("POST", "/artifacts/filter", wanted) or []
 
     async def cancel(self, id: str) -> None:
         """Ask a run to stop; one that has not begun is over at once. Raises :class:`NoTrial`."""
@@ -161,10 +172,15 @@ def _offer(deployment: Mapping[str, Any]) -> Offer:
     return Offer(deployment["id"], deployment["name"], deployment.get("description") or "", fields)
 
 
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
 def _parameter(name: str, told: Mapping[str, Any], required: bool) -> Parameter:
     """``X | None`` is the optional X."""
     kinds = [told, *told.get("anyOf", [])]
     kind = next((one["type"] for one in kinds if one.get("type") not in (None, "null")), "string")
+    kind = "date" if any(one.get("format") == "date" for one in kinds) else kind
     choices: Sequence[Any] = next((one["enum"] for one in kinds if "enum" in one), [])
     title = name.replace("_", " ")
     note = told.get("description", "")

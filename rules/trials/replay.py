@@ -46,9 +46,10 @@ class Told:
 class Replayed:
     """The same case under the draft. ``refused``: action and code of the refusal. ``parted``: the stage in which it
     waits for somebody who did nothing of the kind in the past; ``cut``: the moments (past, draft) until which both can
-    be compared."""
+    be compared. ``shifted``: somebody acts at another moment than in the past."""
 
     trail: Trail
+    shifted: bool = False
     refused: list[tuple[str, str]] = field(default_factory=list)
     parted: str = ""
     cut: tuple[int, int] | None = None
@@ -98,7 +99,7 @@ def replay(past: Past, told: Told, new: Under, until: int) -> Replayed:
         if not one.follow(step):
             break
     one.trail.until(until)
-    done = Replayed(one.trail, one.refused)
+    done = Replayed(one.trail, one.is_shifted, one.refused)
     if not one.trail.is_closed and one.has_parted():
         done.parted, done.cut = one.trail.life.situation.stage, one.last
     return done
@@ -118,6 +119,7 @@ class _Replay:
         self._is_waited_for = False
         """A stage ended in the past, and here it did not."""
         self._comes_later = False
+        self.is_shifted = False
 
     def follow(self, step: Step) -> bool:
         """Let the step happen when its party gets to it; ``False`` when that has not come yet."""
@@ -133,6 +135,7 @@ class _Replay:
             self._comes_later = True
             return False
         trail.until(at)
+        self.is_shifted |= at != step.at
         if (duty := self._duty(step)) is not None:
             self._do(step, duty, at)
         else:

@@ -6,13 +6,13 @@ The software itself takes no time here: what follows from an answer follows at o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rules.case import Role
 from rules.pause import PAUSE
 from rules.process import StageKind
 from rules.rulebook import Rulebook
-from rules.trials.learned import Learned
+from rules.trials.learned import RETURN, Learned
 from rules.trials.life import Life, Move, Order
 from rules.trials.past import Likeness, Past
 from rules.trials.situation import Duty, OpenClock, Situation
@@ -42,10 +42,14 @@ class Under:
         self.learned = Learned(book)
         self._likeness = Likeness(book)
         self._timed: dict[int, Sequence[tuple[int, OpenClock]]] = {}
-        self._desk = book.offices["desk"].code if "desk" in book.offices else ""
+        self.desk = book.offices["desk"].code if "desk" in book.offices else ""
+
+    def like(self, past: Past) -> tuple[Any, ...]:
+        """Cases that are alike in it begin alike."""
+        return self._likeness.of(past.complaint, past.opened_at)
 
     def begin(self, past: Past) -> Trail:
-        like = self._likeness.of(past.complaint, past.opened_at)
+        like = self.like(past)
         life, move = self.learned.begin(past.complaint, past.opened_at, like=like)
         return Trail(self, life, move)
 
@@ -70,20 +74,31 @@ class Under:
 
     def holder(self, life: Life, clock: OpenClock) -> str:
         """Who is late: whoever has the duty; for the whole case the lead, else the first receiver."""
-        return life.party(clock.holder) if clock.assignment else life.lead or self._desk
+        return life.party(clock.holder) if clock.assignment else life.lead or self.desk
 
 
 class Trail:
-    """A life and its traces. ``dues``: clock id -> due moment as it was last."""
+    """A life and its traces.
 
-    __slots__ = ("_visits", "dues", "entered_at", "last_stage", "late", "life", "moves", "now", "tasks", "under")
+    ``dues``: clock id -> due moment as it was last; ``holders``: who has it (empty: whoever leads); ``leads``: who led
+    after each move; ``returns``: of each attempt to give the case back its moment, since when it was had, process and
+    urgency.
+    """
+
+    __slots__ = (
+        "_visits", "dues", "entered_at", "holders", "last_stage", "late", "leads", "life", "moves", "now",
+        "returns", "tasks", "under",
+    )  # fmt: skip
 
     def __init__(self, under: Under, life: Life, born: Move) -> None:
         self.under, self.life = under, life
         self.now = self.entered_at = life.opened_at
         self.moves: list[tuple[int, Move]] = []
+        self.leads: list[str] = []
         self.tasks: list[Task] = []
+        self.returns: list[tuple[int, int, str, str]] = []
         self.dues: dict[str, int] = {}
+        self.holders: dict[str, str] = {}
         self.late: dict[str, Late] = {}
         self.last_stage, self._visits = "", 0
         self._take(born, life.opened_at)
@@ -109,6 +124,9 @@ class Trail:
 
     def act(self, order: Order, at: int) -> Move:
         """Let somebody do something ``at``, to which time has passed already; a refusal changes nothing."""
+        if order.action == RETURN and (found := self.duty(order.assignment)):
+            here = self.life.situation
+            self.returns.append((at, self.life.duties[found[0]], here.process, here.urgency))
         move = self.under.learned.act(self.life, order, at)
         if not move.refusal:
             self._take(move, at)
@@ -142,6 +160,7 @@ class Trail:
     def _take(self, move: Move, now: int) -> None:
         life, here = self.life, move.to
         self.moves.append((now, move))
+        self.leads.append(life.lead)
         if here.visits != self._visits:
             self._visits, self.entered_at = here.visits, now
         if here.result is None:
@@ -152,6 +171,7 @@ class Trail:
         for how, clock, times in zip(move.clocks, here.clocks, life.clocks, strict=True):
             if how.__class__ is not int:
                 self.dues[clock.id] = times.due
+                self.holders[clock.id] = life.party(clock.holder) if clock.assignment else ""
 
     def _see(self, now: int) -> None:
         """Who is late by now; somebody who is given more time afterwards was late all the same."""

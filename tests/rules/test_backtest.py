@@ -25,6 +25,33 @@ ECOLOGY_LEADS = (
     "noise-shinan,environment/noise/construction,shinan,ecology@district,,属地管理\n"
     "construction-noise,environment/noise/construction,,",
 )
+EXPERTS = (
+    (
+        "process/standard.yaml",
+        "  explanation:\n    label:",
+        """  expert_review:
+    label: {zh: 专家评审, en: Expert review}
+    clause: 立查立纠、立行立改
+    kind: review
+    owner: reviewer
+    party: [supervision]
+    clocks:
+      review: {holder: reviewer}
+    actions:
+      reviewer: [conclude]
+    verdicts: {sound: {zh: 通过, en: Sound}}
+    letters: {reviewer: review_task}
+    outcomes:
+      sound: feedback
+      withdrawn: closed
+
+  explanation:
+    label:""",
+    ),
+    ("process/standard.yaml", "      fixed: feedback", "      fixed: expert_review"),
+    ("deadlines.csv", "fix-normal,", "review-x,standard,review,,1 wd,,立查立纠、立行立改\nfix-normal,"),
+)
+"""A stage of its own between the fix and the callback."""
 HAPPY = {"solved": "yes", "satisfied": 5}
 
 
@@ -158,31 +185,7 @@ def test_a_department_that_gets_its_task_earlier_takes_as_long_as_it_took(book, 
 
 def test_where_the_draft_asks_for_what_nobody_did_the_comparison_ends(book, draft):
     """An experts' stage after the fix: nobody was asked in the past, so nobody is late there either."""
-    experts = (
-        "process/standard.yaml",
-        "  explanation:\n    label:",
-        """  expert_review:
-    label: {zh: 专家评审, en: Expert review}
-    clause: 立查立纠、立行立改
-    kind: review
-    owner: reviewer
-    party: [supervision]
-    clocks:
-      review: {holder: reviewer}
-    actions:
-      reviewer: [conclude]
-    verdicts: {sound: {zh: 通过, en: Sound}}
-    letters: {reviewer: review_task}
-    outcomes:
-      sound: feedback
-      withdrawn: closed
-
-  explanation:
-    label:""",
-    )
-    ends = ("process/standard.yaml", "      fixed: feedback", "      fixed: expert_review")
-    deadline = ("deadlines.csv", "fix-normal,", "review-x,standard,review,,1 wd,,立查立纠、立行立改\nfix-normal,")
-    one = compared(book, draft(experts, ends, deadline), fixed(at(4, 16)))
+    one = compared(book, draft(*EXPERTS), fixed(at(4, 16)))
     assert one.parted == "expert_review"
     assert not (one.added or one.avoided or one.is_routed)
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from infra.portal.workbench import drafts, exchange, files, home, moving, processes, trials, trying, versions
+from infra.portal.workbench import (
+    backtest,
+    drafts,
+    exchange,
+    files,
+    home,
+    moving,
+    processes,
+    trials,
+    trying,
+    versions,
+)
 
 ROUTERS = (
     home.router,
@@ -13,5 +24,6 @@ ROUTERS = (
     trying.router,
     trials.router,
     moving.router,
+    backtest.router,
     versions.router,
 )
