@@ -78,11 +78,11 @@ def signals(record: Call) -> Call:
 
 
 def steps(function: Call) -> Call:
-    """Each step of a case is a span, named like its function; the first argument is the number."""
+    """Each step of a case is a span, named like its function; the first argument is the number. Other steps are none."""
 
     @functools.wraps(function)
-    async def traced(number: str, *given: Any, **named: Any) -> Any:
-        with span(f"step {function.__name__}", number):
-            return await function(number, *given, **named)
+    async def traced(*given: Any, **named: Any) -> Any:
+        with span(f"step {function.__name__}", given[0]) if given else nullcontext():
+            return await function(*given, **named)
 
     return traced  # type: ignore[return-value]  # called like the function it wraps
