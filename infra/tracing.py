@@ -78,7 +78,7 @@ def signals(record: Call) -> Call:
 
 
 def steps(function: Call) -> Call:
-    """Each step of a case is a span, named like its function; the first argument is the number. Other steps are none."""
+    """Each step of a case, whose number comes first, is a span named like its function; steps of no case are none."""
 
     @functools.wraps(function)
     async def traced(*given: Any, **named: Any) -> Any:
