@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist, fmean, stdev
 from typing import NamedTuple
@@ -41,14 +42,22 @@ class Together(NamedTuple):
     late: Mapping[str, Estimate]
     stations: Mapping[str, Mapping[str, Estimate]]
     open: Sequence[Estimate]
+    in_work: Sequence[Estimate]
+    stuck: Mapping[str, int]
 
 
 def together(runs: Sequence[Figures]) -> Together:
     """What some runs do not know, those that know it say."""
     names = dict.fromkeys(name for run in runs for name in run.stations)
     stations = {name: _each([run.stations[name] for run in runs if name in run.stations]) for name in sorted(names)}
-    open_at = [estimate(at) for at in zip(*(run.open for run in runs), strict=True)]
-    return Together(_each([run.city for run in runs]), _each([run.late for run in runs]), stations, open_at)
+    open_at, in_work = _at([run.open for run in runs]), _at([run.in_work for run in runs])
+    stuck = sum((Counter(run.stuck) for run in runs), Counter[str]())
+    city, late = _each([run.city for run in runs]), _each([run.late for run in runs])
+    return Together(city, late, stations, open_at, in_work, stuck)
+
+
+def _at(several: Sequence[Sequence[int]]) -> list[Estimate]:
+    return [estimate(values) for values in zip(*several, strict=True)]
 
 
 def _each(found: Iterable[Mapping[str, float]]) -> dict[str, Estimate]:

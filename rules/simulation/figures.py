@@ -22,25 +22,34 @@ RESULTS = ("answered", "fixed", "planned", "refused", "withdrawn")
 @dataclass(frozen=True, slots=True)
 class Figures:
     """One run. ``city``: counts, shares (0 to 1), and times in hours; ``late``: clock -> share that ended late;
-    ``stations``: name -> figures of those who work there; ``open``: cases open at every hour of the period."""
+    ``stations``: name -> figures of those who work there; ``open``: cases open at every hour of the period, and
+    ``in_work`` those of them that wait for somebody in an office; ``stuck``: why a duty was done by nobody -> how often.
+    """
 
     city: Mapping[str, float]
     late: Mapping[str, float]
     stations: Mapping[str, Mapping[str, float]]
     open: Sequence[int]
+    in_work: Sequence[int]
+    stuck: Mapping[str, int]
 
 
 def figures(tally: Tally) -> Figures:
     """Shares and times of nothing at all are left out."""
     stations = {station.name: dict(_of_station(tally, station)) for station in tally.stations if station.jobs}
     late = {name: tally.late[name] / n for name, n in sorted(tally.stopped.items())}
-    return Figures(_of_city(tally), late, stations, tally.open_at)
+    return Figures(_of_city(tally), late, stations, tally.open_at, tally.in_work_at, tally.stuck)
 
 
 def _of_city(tally: Tally) -> dict[str, float]:
     whole = sorted(tally.whole)
     found: dict[str, float] = {"received": tally.received, "closed": tally.closed}
     found |= {"open_first": tally.open_at[0], "open_last": tally.open, "open_most": max(tally.open_at)}
+    found |= {
+        "in_work_first": tally.in_work_at[0],
+        "in_work_last": tally.in_work,
+        "in_work_most": max(tally.in_work_at),
+    }
     if whole:
         found |= {"whole_mean": sum(whole) / len(whole) / SECOND / HOUR}
         found |= {name: at_share(whole, share) / SECOND / HOUR for name, share in _SHARES.items()}

@@ -100,7 +100,8 @@ def _words(weights: object) -> object:
     return {told.get(k, k): v for k, v in weights.items()} if isinstance(weights, dict) else weights
 
 
-_SATISFIED: Mapping[str, Sequence[float]] = {
+_Said = Mapping[Literal["yes", "partly", "no"], Sequence[float]]
+_SATISFIED: _Said = {
     "yes": (1, 1, 4, 30, 64), "partly": (12, 28, 40, 15, 5), "no": (60, 25, 10, 4, 1),
 }  # fmt: skip
 
@@ -125,7 +126,7 @@ class Citizens(Part):
 
     @field_validator("satisfied")
     @classmethod
-    def _five(cls, by: Mapping[str, Sequence[float]]) -> Mapping[str, Sequence[float]]:
+    def _five(cls, by: _Said) -> _Said:
         if any(len(weights) != 5 for weights in by.values()):
             raise ValueError("each needs five weights, for 1 to 5")
         return {**_SATISFIED, **by}

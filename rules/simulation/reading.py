@@ -13,10 +13,13 @@ from rules.simulation.model import ANY, NONE, DutySpec, Matter, Model
 ACTS = frozenset(name for actions in BY_KIND.values() for name in actions)
 
 
-def read_model(text: str, file: str, *, book: Rulebook, shipped: Model | None = None) -> Model:
-    """The model of a file; what it leaves out is that of ``shipped``. Raises :class:`RulebookFaults`."""
+def read_model(text: str, file: str, *, book: Rulebook | None = None, shipped: Model | None = None) -> Model:
+    """The model of a file; what it leaves out is that of ``shipped``. With a ``book``, every name is one of its.
+
+    Raises :class:`RulebookFaults`.
+    """
     own, faults = read_record(Model, text, file)
-    strange = [(path, word) for path, word in _strangers(own, book)]
+    strange = [*_strangers(own, book)] if book else []
     faults += [Fault(file, line_of(text, path), ".".join(map(str, path)), word) for path, word in strange]
     if faults:
         raise RulebookFaults(faults)

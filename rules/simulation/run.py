@@ -14,6 +14,7 @@ from rules.simulation.work import EXTEND, Work
 from rules.trials.learned import LOOK, Learned
 from rules.trials.life import SETTLE, Life, Move, Order
 from rules.trials.moments import SECOND
+from rules.trials.situation import Situation
 
 YELLOW = "yellow_card"
 FIRST_DUTY = "citizen-1"
@@ -41,6 +42,7 @@ class Run:
         self.work = Work(self.agenda, people, tally, order=self.order, hands=hands)
         self._dice, self._citizens = people.dice, people.model.citizens
         self._come = come
+        self._works: dict[int, bool] = {}
 
     def go(self) -> Tally:
         """Until the end of the period."""
@@ -60,6 +62,7 @@ class Run:
         move = self.learned.act(life, order, now)
         if move.refusal:
             return move
+        self.tally.in_work += self._in_work(life.situation) - self._in_work(was)
         if now >= self.tally.start:
             self.tally.moved(life, move, was, before, now)
         if life.situation.is_moving:
@@ -68,12 +71,19 @@ class Run:
             self._moved(life, move, now)
         return move
 
+    def _in_work(self, here: Situation) -> bool:
+        """Whether it waits for somebody else than the citizen."""
+        if here.id not in self._works:
+            self._works[here.id] = any(duty.role != CITIZEN for duty in here.duties)
+        return self._works[here.id]
+
     def _begin_to_count(self, now: int, _nothing: None) -> None:
         for station in self.work.stations.values():
             station.count_anew(now)
 
     def _look(self, now: int, _nothing: None) -> None:
         self.tally.open_at.append(self.tally.open)
+        self.tally.in_work_at.append(self.tally.in_work)
         self.agenda.plan(now + SAMPLE, self._look, None)
 
     def _next_arrival(self) -> None:
@@ -84,6 +94,7 @@ class Run:
         self._next_arrival()
         life, born = self.learned.begin(kind.complaint, now, like=kind.place)
         self.tally.open += 1
+        self.tally.in_work += self._in_work(life.situation)
         if now >= self.tally.start:
             self.tally.received += 1
             self.tally.told(born)

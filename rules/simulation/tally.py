@@ -22,8 +22,11 @@ class Tally:
 
     def __init__(self, start: int, end: int) -> None:
         self.start, self.end = start, end
-        self.received = self.closed = self.open = self.redos = 0
+        self.received = self.closed = self.redos = 0
+        self.open = self.in_work = 0
+        """Cases open now; those of them that wait for somebody else than the citizen."""
         self.open_at: list[int] = []
+        self.in_work_at: list[int] = []
         self.late: Counter[str] = Counter()
         """Clock -> how often it was stopped after it was due."""
         self.stopped: Counter[str] = Counter()
