@@ -23,7 +23,7 @@ RESULTS = ("answered", "fixed", "planned", "refused", "withdrawn")
 class Figures:
     """One run. ``city``: counts, shares (0 to 1), and times in hours; ``late``: clock -> share that ended late;
     ``stations``: name -> figures of those who work there; ``open``: cases open at every hour of the period, and
-    ``in_work`` those of them that wait for somebody in an office; ``stuck``: why a duty was done by nobody -> how often.
+    ``in_work`` those of them that wait for somebody in an office; ``stuck``: why nobody did a duty -> how often.
     """
 
     city: Mapping[str, float]
