@@ -22,6 +22,10 @@ def simulate(
     ] = "",
     beside: Annotated[str, typer.Option(metavar="RULEBOOK", help="Another one, with the same people and hands.")] = "",
     people: Annotated[Path | None, typer.Option(help="YAML: who comes, who answers, how long it takes.")] = None,
+    fit: Annotated[bool, typer.Option("--fit", help="Learn the people from the ledger's last 30 days.")] = False,
+    against_ledger: Annotated[
+        bool, typer.Option("--against-ledger", help="Simulate the last days that the ledger knows, beside its figures.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; the same to the byte each time.")] = False,
     data: Data = None,
 ) -> None:
@@ -29,7 +33,7 @@ def simulate(
     from infra.workbench.simulation_command import Asked, print_simulation
 
     asked = Asked(
-        days=days, rate=rate, start=start, seeds=seeds, rulebook=rulebook, beside=beside, people=people,
-        as_json=as_json,
+        days=days, rate=rate, start=start, seeds=seeds, rulebook=rulebook, beside=beside, people=people, fit=fit,
+        against_ledger=against_ledger, as_json=as_json,
     )  # fmt: skip
     run(print_simulation(asked))

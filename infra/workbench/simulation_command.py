@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from infra.mistakes import Mistake
 from infra.moment import now
 from infra.rulebook_check import sound_rulebook
 from infra.settings import settings
-from infra.workbench import simulation
-from infra.workbench.comparing import book_of
+from infra.workbench import simulation, simulation_ledger
+from infra.workbench.comparing import ACTIVE, book_of
 from infra.workbench.refusals import VersionRefusal
 from infra.workbench.simulation import Wish
 from infra.workbench.simulation_words import SimulationWords
@@ -46,37 +47,61 @@ class Asked:
     rulebook: str = ""
     beside: str = ""
     people: Path | None = None
+    fit: bool = False
+    """Learn people from the ledger."""
+    against_ledger: bool = False
+    """… and simulate the days that it knows."""
     as_json: bool = False
 
 
 async def print_simulation(asked: Asked) -> None:
     """Raises :class:`Mistake`."""
-    first = simulation.day(asked.start, now().astimezone(CITY_ZONE).date())
-    wish = Wish(start=first, days=asked.days, rate=asked.rate, seeds=asked.seeds)
-    book = await book_named(asked.rulebook)
-    beside = await book_named(asked.beside) if asked.beside else None
-    model = simulation.people(book, asked.people)
     with bar(quiet=asked.as_json) as progress:
-        told = simulation.simulate(wish, model, book, beside=beside, progress=progress)
+        told, book = await simulated(asked, progress)
     if asked.as_json:
         echo(json.dumps(told, ensure_ascii=False, indent=1))
     else:
         print_told(SimulationWords(told, book, settings().locale))
 
 
-async def book_named(name: str) -> Rulebook:
-    """Raises :class:`Mistake`."""
+async def simulated(asked: Asked, progress: simulation.Progress) -> tuple[dict[str, Any], Rulebook]:
+    """The result, and the rulebook that gives its names. Raises :class:`Mistake`."""
+    today = now().astimezone(CITY_ZONE).date()
+    wish = Wish(start=simulation.day(asked.start, today), days=asked.days, rate=asked.rate, seeds=asked.seeds)
+    known, past = None, None
+    if not (asked.fit or asked.against_ledger):
+        book, beside = await _books(asked, None)
+    else:
+        async with open_ledger() as ledger:
+            book, beside = await _books(asked, ledger)
+            if asked.against_ledger:
+                wish, past, back = await simulation_ledger.known_period(ledger, wish, today=today)
+                known = await simulation_ledger.learned(ledger, book, since=wish.start, days=wish.days)
+                known = known.model_copy(update={"warm_up": min(back, simulation_ledger.WARM_UP)})
+            else:
+                days = simulation_ledger.LEARNED
+                known = await simulation_ledger.learned(ledger, book, since=today - timedelta(days=days), days=days)
+    model = simulation.people(book, asked.people, known=known)
+    told = simulation.simulate(wish, model, book, beside=beside, progress=progress)
+    return told | ({"ledger": simulation_ledger.column(past)} if past else {}), book
+
+
+async def _books(asked: Asked, ledger: Ledger | None) -> tuple[Rulebook, Rulebook | None]:
+    """What is simulated, and what beside it; from a ledger that is open already, if there is one."""
+    book = await book_named(asked.rulebook or (ACTIVE if ledger else ""), ledger)
+    return book, await book_named(asked.beside, ledger) if asked.beside else None
+
+
+async def book_named(name: str, ledger: Ledger | None = None) -> Rulebook:
+    """The rulebook of a folder, or a version or draft of the ledger. Raises :class:`Mistake`."""
     folder = Path(name) if name else settings().rulebook_dir
     if folder.is_dir():
         return sound_rulebook(folder)
-    async with open_ledger() as ledger:
-        return await known_book(ledger, name)
-
-
-async def known_book(ledger: Ledger, name: str) -> Rulebook:
-    """A version or a draft of the ledger. Raises :class:`Mistake`."""
     try:
-        return await book_of(ledger, name, at=now())
+        if ledger is not None:
+            return await book_of(ledger, name, at=now())
+        async with open_ledger() as opened:
+            return await book_of(opened, name, at=now())
     except (VersionRefusal, NoRulebook) as refusal:
         raise Mistake(f"'{name}' is no folder, and {refusal}") from None
 
@@ -96,6 +121,7 @@ def print_told(words: SimulationWords) -> None:
     screen.print(words.title(), soft_wrap=True)
     for title, rows in (
         ("", words.city()), (words.say("clocks"), words.clocks()), (words.say("departments"), words.departments(SHOWN)),
+        (words.say("tasks"), words.tasks(SHOWN)),
     ):  # fmt: skip
         if rows:
             screen.print(_table(title, rows))

@@ -40,7 +40,7 @@ SENTENCES = {
     "figure": "Figure", "simulated": "Simulated", "beside": "In force", "ledger": "Ledger", "clock": "Clock",
     "late": "Ended late", "departments": "Departments", "round_the_clock": "%(name)s (round the clock)",
     "hours": "%(hours)s h", "days": "%(days)s d", "open": "Open cases", "in_work": "With a department", "when": "Day",
-    "clocks": "Clocks", "city": "The city",
+    "clocks": "Clocks", "city": "The city", "tasks": "Tasks of departments",
     "stuck": "Nobody of the model did this, so that the case stood still: %(what)s (%(count)s times)",
     "one_run": "One run knows no interval; ask for several.",
     "wait_note": "Waits are in hours of the department's own: 7.5 of them are a working day.",
@@ -94,6 +94,21 @@ class SimulationWords:
             {self._column("department"): self.station(name)} | {
                 self._column(key): self.number(key, found[name].get(key)) for key in COLUMNS if key != "department"
             } for name in names
+        ]  # fmt: skip
+
+    def tasks(self, most: int) -> list[dict[str, str]]:
+        """How many tasks each department got, simulated and in the ledger; those with most in the ledger first."""
+        known = self.told.get("ledger", {}).get("tasks", {})
+        found: dict[str, list[float]] = {}
+        for name, figures in self.told["simulated"]["departments"].items():
+            sums = found.setdefault(shown(name)[0], [0.0, 0.0, 0.0])
+            found[shown(name)[0]] = [a + b for a, b in zip(sums, figures["tasks"], strict=True)]
+        return [
+            {
+                self._column("department"): party_name(self.book, code, self.locale),
+                self.say("simulated"): self.number("tasks", found.get(code, [0.0] * 3)),
+                self.say("ledger"): number_text(known[code], self.locale),
+            } for code in sorted(known, key=lambda code: (-known[code], code))[:most]
         ]  # fmt: skip
 
     def station(self, name: str) -> str:

@@ -59,6 +59,8 @@ class City:
 
     def staff(self, period: Period, progress: Callable[[float], None] = lambda _share: None) -> dict[str, int]:
         """Hands of each station: the model's number, else as many as a small pilot month finds work for."""
+        if not any(duty.queued for duty in self.model.duties):
+            return {}
         rate = min(self.model.arrivals.rate, PILOT_RATE)
         small = self.model.arrivals.model_copy(update={"rate": rate})
         pilot = replace(period, days=PILOT_DAYS, warm_up=PILOT_WARM_UP)

@@ -161,8 +161,9 @@ class Run:
         if not life.situation.result and life.situation.visits == answer.visits:
             rates = answer.action == "rate"
             said = self.people.rating() if rates else self.people.order(answer.action, FIRST_DUTY, life, now)
-            self.order(life, said, now)
-            if rates and now >= self.tally.start and not life.situation.result:
+            if self.order(life, said, now).refusal and not rates:
+                self.order(life, self.people.rating(), now)
+            elif rates and now >= self.tally.start and not life.situation.result:
                 self.tally.redos += 1
 
     def _withdraw(self, now: int, life: Life) -> None:

@@ -130,6 +130,14 @@ class Work:
             if not act:
                 self._stuck(duty)
                 return
+        self._go_on(life, duty.id, now)
+
+    def _go_on(self, life: Life, id: str, now: int) -> None:
+        """An act that did not end the task, such as a request for partners, is followed by another."""
+        duty = held(life, id)
+        plan = None if duty is None else self._people.plan_of(life, duty)
+        if duty is not None and plan is not None:
+            self._begin_work(life, duty, plan, now)
 
     def _pause(self, now: int, errand: Errand) -> None:
         """Wait for somebody outside; the work begins when that is over, whether the clocks stood still or not."""
@@ -144,10 +152,7 @@ class Work:
 
     def _resume(self, now: int, errand: Errand) -> None:
         self._do(now, errand)
-        duty = held(errand.life, errand.duty)
-        plan = None if duty is None else self._people.plan_of(errand.life, duty)
-        if duty is not None and plan is not None:
-            self._begin_work(errand.life, duty, plan, now)
+        self._go_on(errand.life, errand.duty, now)
 
     def _station(self, department: str, plan: Plan) -> Station:
         name = station_name(department, plan.spec.hours)
