@@ -30,10 +30,12 @@ def simulate(
     data: Data = None,
 ) -> None:
     """Simulate a month of the city under a rulebook: open cases, queues, breaches and times, in minutes."""
+    from infra.workbench.simulation import people_file
     from infra.workbench.simulation_command import Asked, print_simulation
 
     asked = Asked(
-        days=days, rate=rate, start=start, seeds=seeds, rulebook=rulebook, beside=beside, people=people, fit=fit,
+        days=days, rate=rate, start=start, seeds=seeds, rulebook=rulebook, beside=beside, fit=fit,
+        people=people_file(people) if people else "", file=str(people),
         against_ledger=against_ledger, as_json=as_json,
     )  # fmt: skip
     run(print_simulation(asked))

@@ -68,16 +68,20 @@ def day(text: str, today: date) -> date:
         raise Mistake(f"'{text}' is not a day; write it as 2026-10-01") from None
 
 
-def people(book: Rulebook, file: Path | None = None, *, known: Model | None = None) -> Model:
-    """The model of a file, over one that is ``known`` or the one that is shipped. Raises :class:`Mistake` with all
-    faults."""
+def people(book: Rulebook, text: str = "", file: str = "people", *, known: Model | None = None) -> Model:
+    """The model of a text, over one that is ``known`` or the one that is shipped. Raises :class:`Mistake` with all
+    faults, as those of a ``file``."""
     try:
         shipped = known or read_model(PEOPLE.read_text("utf-8"), PEOPLE.name)
-        if file is None:
-            return shipped
-        return read_model(file.read_text("utf-8-sig"), str(file), book=book, shipped=shipped)
+        return read_model(text, file, book=book, shipped=shipped) if text.strip() else shipped
     except RulebookFaults as wrong:
         raise Mistake(f"the people of the simulation cannot be used:\n{wrong}") from None
+
+
+def people_file(file: Path) -> str:
+    """The text of a file. Raises :class:`Mistake`."""
+    try:
+        return file.read_text("utf-8-sig")
     except OSError as wrong:
         raise Mistake(f"{file} cannot be read: {wrong.strerror}") from None
     except UnicodeDecodeError:

@@ -46,7 +46,9 @@ class Asked:
     seeds: int
     rulebook: str = ""
     beside: str = ""
-    people: Path | None = None
+    people: str = ""
+    """A model file's text, and the name of the file."""
+    file: str = "people"
     fit: bool = False
     """Learn people from the ledger."""
     against_ledger: bool = False
@@ -81,7 +83,7 @@ async def simulated(asked: Asked, progress: simulation.Progress) -> tuple[dict[s
             else:
                 days = simulation_ledger.LEARNED
                 known = await simulation_ledger.learned(ledger, book, since=today - timedelta(days=days), days=days)
-    model = simulation.people(book, asked.people, known=known)
+    model = simulation.people(book, asked.people, asked.file, known=known)
     told = simulation.simulate(wish, model, book, beside=beside, progress=progress)
     return told | ({"ledger": simulation_ledger.column(past)} if past else {}), book
 

@@ -37,16 +37,32 @@ COLUMNS = {
 """Figure of a department -> English heading."""
 SENTENCES = {
     "title": "%(days)s days from %(first)s, %(rate)s complaints a day, %(seeds)s runs, rulebook %(rulebook)s",
-    "figure": "Figure", "simulated": "Simulated", "beside": "In force", "ledger": "Ledger", "clock": "Clock",
+    "figure": "Figure", "simulated": "Simulated", "beside": "Beside it", "ledger": "Ledger", "clock": "Clock",
     "late": "Ended late", "departments": "Departments", "round_the_clock": "%(name)s (round the clock)",
     "hours": "%(hours)s h", "days": "%(days)s d", "open": "Open cases", "in_work": "With a department", "when": "Day",
-    "clocks": "Clocks", "city": "The city", "tasks": "Tasks of departments",
+    "clocks": "Clocks", "city": "The city", "tasks": "Tasks of departments", "queues": "Where work waits",
     "stuck": "Nobody of the model did this, so that the case stood still: %(what)s (%(count)s times)",
     "one_run": "One run knows no interval; ask for several.",
     "wait_note": "Waits are in hours of the department's own: 7.5 of them are a working day.",
 }  # fmt: skip
 """Code -> English sentence."""
-ALL = (FIGURES, COLUMNS, SENTENCES)
+FORM = {
+    "simulation": "simulation", "rulebook": "rulebook", "beside": "beside", "start": "start", "days": "days",
+    "rate": "rate", "seeds": "seeds", "people": "people", "fit": "fit", "against_ledger": "against ledger",
+    "rulebook_note": "The version in force (active), another one, or a draft (draft:N).",
+    "beside_note": "Another one, simulated with the same people and hands.",
+    "start_note": "First day; blank is tomorrow.",
+    "days_note": "Days that count.",
+    "rate_note": "Complaints a day; blank is what the people say (15000).",
+    "seeds_note": "Runs; several give intervals.",
+    "people_note": "What is known better of the people, as YAML in one line: {servers: {city-desk: 60}, load: 0.7}",
+    "fit_note": "Learn the people from the ledger's last 30 days.",
+    "against_ledger_note": "Simulate the last days that the ledger knows, beside its own figures.",
+}  # fmt: skip
+"""What the form of the flow says: its name, its parameters and their notes, as the flow has them."""
+KIND = "simulation"
+"""Type of the artifact that holds a whole result."""
+ALL = (FORM, FIGURES, COLUMNS, SENTENCES)
 COLUMN_OF = ("simulated", "beside", "ledger")
 HOURS_A_DAY = 24
 
@@ -60,6 +76,9 @@ class SimulationWords:
 
     def say(self, code: str, **places: Any) -> str:
         return say(self.locale, SENTENCES[code], **places)
+
+    def heading(self, name: str) -> str:
+        return say(self.locale, COLUMNS[name])
 
     def title(self) -> str:
         told = self.told
@@ -91,8 +110,22 @@ class SimulationWords:
         found = self.told["simulated"]["departments"]
         names = sorted(found, key=lambda name: _weight(found[name]), reverse=True)[:most]
         return [
-            {self._column("department"): self.station(name)} | {
-                self._column(key): self.number(key, found[name].get(key)) for key in COLUMNS if key != "department"
+            {self.heading("department"): self.station(name)} | {
+                self.heading(key): self.number(key, found[name].get(key)) for key in COLUMNS if key != "department"
+            } for name in names
+        ]  # fmt: skip
+
+    def queues(self, most: int) -> list[dict[str, Any]]:
+        """Departments with most waiting work, each with the lengths (0 to 100) of two bars."""
+        found = {n: one for n, one in self.told["simulated"]["departments"].items() if "queue" in one}
+        names = sorted(found, key=lambda name: _weight(found[name]), reverse=True)[:most]
+        longest = max([found[name]["queue"][0] for name in names], default=0.0) or 1.0
+        return [
+            {
+                "name": self.station(name), "queue": self.number("queue", found[name]["queue"]),
+                "queue_share": round(100 * found[name]["queue"][0] / longest, 1),
+                "utilisation": self.number("utilisation", found[name].get("utilisation")),
+                "utilisation_share": round(100 * min(1.0, found[name].get("utilisation", (0.0,))[0]), 1),
             } for name in names
         ]  # fmt: skip
 
@@ -105,7 +138,7 @@ class SimulationWords:
             found[shown(name)[0]] = [a + b for a, b in zip(sums, figures["tasks"], strict=True)]
         return [
             {
-                self._column("department"): party_name(self.book, code, self.locale),
+                self.heading("department"): party_name(self.book, code, self.locale),
                 self.say("simulated"): self.number("tasks", found.get(code, [0.0] * 3)),
                 self.say("ledger"): number_text(known[code], self.locale),
             } for code in sorted(known, key=lambda code: (-known[code], code))[:most]
@@ -142,9 +175,6 @@ class SimulationWords:
                 cells = {self.say(c): self.number(kind, one) for c, one in zip(self.columns, found, strict=True)}
                 rows.append({head: label} | cells)
         return rows
-
-    def _column(self, name: str) -> str:
-        return say(self.locale, COLUMNS[name])
 
 
 def _weight(figures: Mapping[str, Sequence[float]]) -> tuple[float, float]:

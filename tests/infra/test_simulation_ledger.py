@@ -69,11 +69,9 @@ class Remembering(Learned):
 
 
 @pytest.fixture(scope="module")
-def town(book: Rulebook, tmp_path_factory: pytest.TempPathFactory) -> tuple[Remembering, Figures]:
+def town(book: Rulebook) -> tuple[Remembering, Figures]:
     """Twelve days of a small town."""
-    file = tmp_path_factory.mktemp("town") / "people.yaml"
-    file.write_text(PEOPLE)
-    city = City(book, people(book, file), stream)
+    city = City(book, people(book, PEOPLE), stream)
     city._learned = told = Remembering(book)  # what happened has to be told to a ledger afterwards
     tally = city.live(Period(micros(midnight(FIRST).astimezone(UTC)), DAYS, 0), 4, {})
     return told, figures(tally)

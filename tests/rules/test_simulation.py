@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 
@@ -182,20 +181,17 @@ def test_people_come_as_often_as_the_file_says(book: Rulebook):
         ("- a", "has to hold keys with values"),
     ],
 )
-def test_what_is_wrong_with_a_file_of_people_is_told_with_its_place(
-    book: Rulebook, text: str, told: str, tmp_path: Path
-):
+def test_what_is_wrong_with_a_file_of_people_is_told_with_its_place(book: Rulebook, text: str, told: str):
     with pytest.raises(RulebookFaults) as wrong:
         read_model(text, "own.yaml", book=book)
     assert told in str(wrong.value)
-    (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(Mistake, match="cannot be used"):
-        people(book, tmp_path / "own.yaml")
+        people(book, text)
 
 
-def test_a_file_may_hold_only_what_is_known_better(book: Rulebook, tmp_path: Path):
-    (tmp_path / "own.yaml").write_text("arrivals: {rate: 230}\nservers: {ecology: 4}\ncitizens: {solved: {no: 1}}\n")
-    own, shipped = people(book, tmp_path / "own.yaml"), people(book)
+def test_a_file_may_hold_only_what_is_known_better(book: Rulebook):
+    text = "arrivals: {rate: 230}\nservers: {ecology: 4}\ncitizens: {solved: {no: 1}}\n"
+    own, shipped = people(book, text), people(book)
     assert (own.arrivals.rate, own.servers, own.citizens.solved) == (230, {"ecology": 4}, {"no": 1})
     assert (own.arrivals.hours, own.duties, own.citizens.rates) == (
         shipped.arrivals.hours, shipped.duties, shipped.citizens.rates,
