@@ -26,3 +26,8 @@ def token() -> str:
 def jitter(seconds: float, spread: float = 0.3) -> float:
     """``seconds`` varied by up to ``spread`` (a share) either way, so that repeats do not march in step."""
     return seconds * random.uniform(1 - spread, 1 + spread)  # noqa: S311 -- spreads load, guards nothing
+
+
+def stream(seed: str) -> random.Random:
+    """Repeatable chance for a simulation: the same text gives the same stream, on every machine."""
+    return random.Random(seed)  # noqa: S311 -- to be repeatable is what it is for; it guards nothing

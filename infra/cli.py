@@ -12,6 +12,7 @@ import typer
 
 from infra.cli_backtest import backtest
 from infra.cli_options import Data, run
+from infra.cli_simulation import simulate
 from infra.cli_versions import rulebook
 from infra.mistakes import Mistake
 
@@ -25,6 +26,7 @@ database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
 app.add_typer(database, name="db")
 app.add_typer(rulebook, name="rules")
 app.command()(backtest)
+app.command()(simulate)
 
 
 @app.callback()

@@ -212,6 +212,7 @@ def _words() -> Iterator[Mapping[str, str]]:
         page_words,
         picture_words,
         refusals,
+        simulation_words,
     )
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
 
@@ -235,6 +236,7 @@ def _words() -> Iterator[Mapping[str, str]]:
         picture_words.OUTCOMES,
         picture_words.SENTENCES,
         *backtest_words.ALL,
+        *simulation_words.ALL,
     )
 
 

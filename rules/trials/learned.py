@@ -154,7 +154,8 @@ class Learned:
     def _situation(self, case: Case, at: int) -> tuple[Situation, list[str]]:
         key, parties = self._spoken.key(case, self._plain_at(case.process, at))
         if key not in self._situations:
-            self._situations[key] = situation(len(self._situations), case, self.book, parties)
+            category = self._spoken.category(case)
+            self._situations[key] = situation(len(self._situations), case, self.book, parties, category=category)
         return self._situations[key], parties
 
 

@@ -46,9 +46,23 @@ class Times(NamedTuple):
 
 
 class Life:
-    """A case under way. ``clocks`` and ``duties`` (since when) are in the order of its situation."""
+    """A case under way. ``clocks`` and ``duties`` (since when) are in the order of its situation.
 
-    __slots__ = ("clocks", "complaint", "duties", "next_at", "opened_at", "parties", "past", "situation", "tag")
+    ``alarm`` and ``tag`` belong to whoever leads it: when it will be looked at next, and anything else.
+    """
+
+    __slots__ = (
+        "alarm",
+        "clocks",
+        "complaint",
+        "duties",
+        "next_at",
+        "opened_at",
+        "parties",
+        "past",
+        "situation",
+        "tag",
+    )
 
     situation: Situation
 
@@ -60,6 +74,7 @@ class Life:
         self.duties: list[int] = []
         self.past: list[tuple[Order, int]] = []
         self.next_at: int | None = None
+        self.alarm: int | None = None
         self.tag: Any = None
 
     def party(self, party: Party | None) -> str:

@@ -62,6 +62,7 @@ class Situation:
     is_moving: bool
     result: str | None
     category: str | None = None
+    """What the case is about, where the rules look at it; cases of many categories stand in one situation elsewhere."""
     working: Sequence[bool] = field(default=())
     """Of each clock: whether its time is working time."""
 
@@ -70,7 +71,7 @@ class Spoken:
     """Which departments the rules of one rulebook know by name, and which facts its tables look at."""
 
     def __init__(self, book: Rulebook) -> None:
-        self._book = book
+        self._book, self._dated = book, bool(book.turns)
         named = {name for p in book.processes.values() for stage in p.stages.values() for name in stage.party}
         self._special = {d.code for d in book.offices.values()} | named
         self._fresh = {n for n, p in book.processes.items() if any(s.party for s in p.stages.values())}
@@ -91,13 +92,12 @@ class Spoken:
         def party(code: str | None) -> Party | None:
             return known.setdefault(code, len(known)) if code in plain and code is not None else code
 
-        facts = self._facts.get(case.process, frozenset())
-        if case.lead is None:  # whoever is to lead, the catalogue will say
-            facts |= {"category", "district"}
+        facts = self._asked(case)
         key = (
             *(getattr(case, name) for name in _COUNTED),
             party(case.lead),
             tuple([party(code) for code in case.partners]),
+            tuple([party(code) for code in self._to_lead(case)]),
             tuple([getattr(case, name) for name in sorted(facts)]),
             tuple(sorted(case.visits.items())),
             bool(case.explanation), bool(case.plan), bool(case.rating), bool(case.review),
@@ -108,6 +108,24 @@ class Spoken:
             tuple(sorted(Counter(c.name for c in case.clocks).items())),
         )  # fmt: skip
         return key, list(known)
+
+    def _asked(self, case: Case) -> frozenset[str]:
+        """Facts that somebody will ask for."""
+        facts = self._facts.get(case.process, frozenset())
+        if case.lead is None and self._dated:  # whoever is to lead, the catalogue of that day will say
+            facts |= {"category", "district"}
+        return facts
+
+    def category(self, case: Case) -> str | None:
+        """What the case is about, where the rules look at it."""
+        return case.category if "category" in self._asked(case) else None
+
+    def _to_lead(self, case: Case) -> Sequence[str]:
+        """Whom the catalogue will ask while nobody leads: lead and partners."""
+        if case.lead is not None or self._dated:
+            return ()
+        route = self._book.route(case.category, case.district)
+        return (route.lead, *route.partners)
 
     def _that_count(self, case: Case) -> Iterator[Assignment]:
         """Open duties, the last lead's, and all of them where somebody is wanted who had no hand in the case."""
@@ -150,7 +168,7 @@ def _clock(clock: Clock) -> tuple[Any, ...]:
     return (clock.id, clock.name, clock.assignment, clock.stage, clock.on_due)
 
 
-def situation(id: int, case: Case, book: Rulebook, parties: Sequence[str]) -> Situation:
+def situation(id: int, case: Case, book: Rulebook, parties: Sequence[str], *, category: str | None = None) -> Situation:
     """The situation of ``case``, whose departments are ``parties`` in this order."""
     places: dict[str, int] = {code: n for n, code in enumerate(parties)}
 
@@ -167,6 +185,6 @@ def situation(id: int, case: Case, book: Rulebook, parties: Sequence[str]) -> Si
         tuple([party(code) for code in case.partners]),
         tuple([OpenClock(c.id, c.name, party(c.holder), c.assignment, c.on_due) for c in clocks]),
         tuple([Duty(a.id, a.role, party(a.party), a.stage, a.claimed_at is not None) for a in case.open_assignments()]),
-        given, case.is_moving, case.result, case.category,
+        given, case.is_moving, case.result, category,
         tuple([span is not None and span.unit == "wd" for span in spans]),
     )  # fmt: skip

@@ -39,6 +39,7 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
         "clocks/clocks",
         "backtest/backtest",
         "housekeeping/housekeeping",
+        "simulation/simulation",
     }
     assert [s["cron"] for s in await schedules(prefect_server, "housekeeping/housekeeping")] == ["20 3 * * *"]
     assert [s["interval"] for s in await schedules(prefect_server, "clocks/clocks")] == [15]

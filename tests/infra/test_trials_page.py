@@ -35,8 +35,8 @@ FORM = {
 @pytest.fixture
 async def browser(prefect_server: PrefectServer, sqlite_ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
     await prefect_server.forget_runs()
-    flow = await prefect_server.call("POST", "/flows/", name="simulation")
-    for name, tags in (("simulation", ["workbench"]), ("not-yours", [])):
+    flow = await prefect_server.call("POST", "/flows/", name="a-trial")
+    for name, tags in (("a-trial", ["workbench"]), ("not-yours", [])):
         told = {"flow_id": flow["id"], "name": name, "tags": tags, "parameter_openapi_schema": FORM}
         await prefect_server.call("POST", "/deployments/", **told)
     services = Services(ledger=sqlite_ledger, settings=settings(), trials=Trials(prefect_server.api))

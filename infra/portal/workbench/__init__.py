@@ -10,6 +10,7 @@ from infra.portal.workbench import (
     home,
     moving,
     processes,
+    simulation,
     trials,
     trying,
     versions,
@@ -25,5 +26,6 @@ ROUTERS = (
     trials.router,
     moving.router,
     backtest.router,
+    simulation.router,
     versions.router,
 )
