@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rules.case import Role
+from rules.process import StageKind
 from rules.trials.life import Order
 from rules.trials.moments import SECOND, Length
 from rules.trials.past import Past
 from rules.trials.situation import Duty
 from rules.trials.trail import Trail, Under
+
+HANDLING = frozenset({StageKind.DEPARTMENTAL_FIX, StageKind.COORDINATION})
+SAME_IN_SUBSTANCE = {"fix": "close_coordination", "close_coordination": "fix"}
+"""The answer of a department that handled a case alone, and with partners."""
 
 
 class Step(NamedTuple):
@@ -118,6 +123,8 @@ class _Replay:
         self._until = until
         self._is_waited_for = False
         """A stage ended in the past, and here it did not."""
+        self._is_left_behind = False
+        """The citizen was asked in the past, and here not yet."""
         self._comes_later = False
         self.is_shifted = False
 
@@ -129,7 +136,7 @@ class _Replay:
             trail.until(min(step.at + self.last[1] - self.last[0], self._until))
             at = self._when(step)
         if at is None:
-            self._is_waited_for |= step.ends
+            self._leave_out(step)
             return not trail.is_closed
         if at > self._until:
             self._comes_later = True
@@ -139,7 +146,7 @@ class _Replay:
         if (duty := self._duty(step)) is not None:
             self._do(step, duty, at)
         else:
-            self._is_waited_for |= step.ends
+            self._leave_out(step)
         return not trail.is_closed
 
     def has_parted(self) -> bool:
@@ -149,13 +156,17 @@ class _Replay:
         return self.trail.last_stage != self._told.last_stage or (self._told.is_closed and self._is_waited_for)
 
     def _do(self, step: Step, duty: tuple[int, Duty], at: int) -> None:
-        order = step.order if duty[1].id == step.order.assignment else step.order._replace(assignment=duty[1].id)
+        order = step.order._replace(action=self._action(step) or step.order.action, assignment=duty[1].id)
         if refusal := self.trail.act(order, at).refusal:
             self.refused.append((order.action, refusal))
             self._is_waited_for |= step.ends
             return
         self.trail.settle()
-        self.last, self._is_waited_for = (step.at, at), False
+        self.last, self._is_waited_for, self._is_left_behind = (step.at, at), False, False
+
+    def _leave_out(self, step: Step) -> None:
+        self._is_waited_for |= step.ends
+        self._is_left_behind |= step.ends and step.role == Role.CITIZEN
 
     def _when(self, step: Step) -> int | None:
         """The moment the party gets to it: as long after it could as in the past; ``None`` while it cannot."""
@@ -174,7 +185,7 @@ class _Replay:
     def _duty(self, step: Step) -> tuple[int, Duty] | None:
         """The open duty under which the same can be done: of the same department, else of the same role."""
         trail = self.trail
-        if trail.is_closed or not self._is_the_place(step):
+        if trail.is_closed or self._action(step) is None:
             return None
         mine = [(n, d) for n, d in enumerate(trail.life.situation.duties) if d.role == step.role]
         same = [one for one in mine if trail.life.party(one[1].party) == step.party]
@@ -183,13 +194,21 @@ class _Replay:
         known = {task.party for task in self._told.tasks if task.role == Role.PARTNER}
         return next((one for one in mine if trail.life.party(one[1].party) not in known), None)
 
-    def _is_the_place(self, step: Step) -> bool:
-        """The same stage; where the draft has none of that name, one of the same kind. Some things fit everywhere."""
+    def _action(self, step: Step) -> str | None:
+        """What the step is here; ``None`` where it cannot be done. Some things fit in every stage."""
         under, here, action = self.trail.under, self.trail.life.situation, step.order.action
         if under.is_always(here.process, step.role, action):
+            return action
+        offered = here.actions.get(step.role, ())
+        names = (action, SAME_IN_SUBSTANCE.get(action))
+        found = next((name for name in names if name in offered), None)
+        return found if found and self._is_the_place(step) else None
+
+    def _is_the_place(self, step: Step) -> bool:
+        """The same stage; where the draft has none of that name, one of the same kind. Whether a department handles a
+        case alone or with partners, it answers for it."""
+        under, here = self.trail.under, self.trail.life.situation
+        kinds = under.kind(here.process, here.stage), self._told.under.kind(step.process, step.stage)
+        if here.stage == step.stage or (HANDLING.issuperset(kinds) and not self._is_left_behind):
             return True
-        if action not in here.actions.get(step.role, ()):
-            return False
-        if here.stage == step.stage or under.has_stage(here.process, step.stage):
-            return here.stage == step.stage
-        return under.kind(here.process, here.stage) == self._told.under.kind(step.process, step.stage)
+        return kinds[0] == kinds[1] and not under.has_stage(here.process, step.stage)

@@ -190,6 +190,36 @@ def test_where_the_draft_asks_for_what_nobody_did_the_comparison_ends(book, draf
     assert not (one.added or one.avoided or one.is_routed)
 
 
+def joint() -> Past:
+    """Fumes: ecology leads, two partners contribute on the second day, and the lead answers on the fourth."""
+    return past(
+        (at(2, 9.5), "claim", "lead-1", {}), (at(2, 9.75), "contact", "lead-1", {}),
+        (at(3, 10), "contribute", "partner-1", {}), (at(3, 11), "contribute", "partner-2", {}),
+        (at(5, 10), "close_coordination", "lead-1", {}), (at(5, 11), "rate", "citizen-1", HAPPY),
+        category="environment/air/fumes",
+    )  # fmt: skip
+
+
+def test_a_lead_that_loses_its_partners_answers_alone_at_the_same_time(book, draft):
+    """Three working days to fix it alone: due Wednesday 17:30, answered on Thursday."""
+    alone = ("catalogue.csv", '"urban@district,market@district"', "")
+    one = compared(book, draft(alone, THREE_DAYS), joint())
+    assert (one.old.partners, one.new.partners) == (("shinan-market", "shinan-urban"), ())
+    assert one.tasks == {"shinan-market": -1, "shinan-urban": -1}
+    assert [*one.added] == [("fix", "shinan-ecology", micros(at(4, 17.5)))]
+    assert one.letters == {"partner_task": -2, "partners_ready": -1, "yellow_card": 1, "red_card": 2}
+    assert not (one.parted or one.refused)
+
+
+def test_for_a_partner_that_nobody_asked_in_the_past_no_answer_is_made_up(book, draft):
+    row = "construction-noise,environment/noise/construction,,urban@district,"
+    partner = ("catalogue.csv", f"{row},", f"{row}ecology,")
+    one = compared(book, draft(partner), fixed(at(3, 10)))
+    assert (one.new.partners, one.parted) == (("ecology",), "coordination")
+    assert [*one.refused] == [("close_coordination", "partners_outstanding")]
+    assert one.letters == {"partner_task": 1}
+
+
 def test_an_answer_that_the_draft_refuses_is_told(book, draft):
     """Returned after six working hours; the draft allows two."""
     quick = ("deadlines.csv", "return-normal,,return,normal,1 wd", "return-normal,,return,normal,2 h")

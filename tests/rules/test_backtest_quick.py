@@ -23,6 +23,7 @@ HOUR = 3600 * SECOND
 DRAFTS = {
     "deadlines": [THREE_DAYS, ("deadlines.csv", "claim-normal,,claim,normal,1 wd", "claim-normal,,claim,normal,3 h")],
     "routes": [ECOLOGY_LEADS, ("catalogue.csv", 'ecology@district,"urban@district,market', 'urban@district,"market')],
+    "alone": [("catalogue.csv", '"urban@district,market@district"', "")],
     "silence": [("deadlines.csv", "rating-normal,,rating,normal,7 d", "rating-normal,,rating,normal,2 d")],
     "ladder": [("ladder.csv", "warn,,,yellow_card,-1 wd,handler", 'warn,,,yellow_card,-9 h,"handler,head"')],
     "words": [("keywords.csv", "gas-leak,", "riddle,谜语,environment/noise/construction,全面梳理\ngas-leak,")],
