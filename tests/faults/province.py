@@ -212,7 +212,7 @@ async def _everything(home: Path, province: Province, prefect_database: str, siz
         _start_prefect(province, home, api_ports, servers)
         healths = [f"http://127.0.0.1:{port}/api/health" for port in api_ports]
         await until("both API servers", partial(_answer, healths), within=120)
-        await deploy(api, pulse_seconds=3)
+        await deploy(api, pulse_seconds=6)
         _start_workers(province, home, api, size.workers)
         await until("portals and workers", partial(_answer, list(province.health.values())), within=120)
         yield
