@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import yaml
 
+from infra.flow_form import form_of
 from infra.mistakes import Mistake
 from infra.prefect_api import PrefectApi, PrefectAway
 from infra.rulebook_files import read_folder
@@ -150,7 +151,7 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
         "enforce_parameter_schema": False,
     }
     if TAG in body["tags"]:
-        body["parameter_openapi_schema"] = _form(one["entrypoint"])
+        body["parameter_openapi_schema"] = await form_of(one["entrypoint"])
     upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
     if upserted is None:
         raise PrefectAway(f"there is no work pool {POOL}; run `minsheng deploy`")
@@ -160,13 +161,6 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
 def _flow(one: Mapping[str, Any]) -> str:
     name: str = one["entrypoint"].rpartition(".")[2]
     return name
-
-
-def _form(entrypoint: str) -> dict[str, Any]:
-    """What the flow asks for; the workbench makes a form of it."""
-    from prefect.flows import load_flow_from_entrypoint  # noqa: PLC0415 -- seconds, for the flows of the workbench only
-
-    return dict(load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False).parameters.model_dump())
 
 
 def _schedule(written: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from infra.ledger import Ledger
@@ -14,6 +14,7 @@ from infra.ledger.pasts import count_since, pasts
 from rules.backtest import Under
 from rules.backtest_figures import LISTED, Tally
 from rules.backtest_quick import Quick
+from rules.calendar import city_day
 from rules.rulebook import Rulebook
 from rules.trials.moments import micros, moment
 
@@ -33,6 +34,8 @@ class Backtest:
     rows: list[dict[str, Any]]
     seconds: float
     busy: float
+    later: Sequence[date] = ()
+    """Days still to come on which rows of the draft begin or end: for past cases they do not count."""
 
     @property
     def rate(self) -> float:
@@ -42,7 +45,8 @@ class Backtest:
     def as_json(self) -> dict[str, Any]:
         speed = {"seconds": round(self.seconds, 3), "processor_seconds": round(self.busy, 3), "rate": round(self.rate)}
         period = {"since": self.since.isoformat(), "until": self.until.isoformat()}
-        return {"rulebook": self.rulebook, **period, **speed, **self.figures, "rows": self.rows}
+        later = [day.isoformat() for day in self.later]
+        return {"rulebook": self.rulebook, **period, "later": later, **speed, **self.figures, "rows": self.rows}
 
 
 async def backtest(
@@ -62,7 +66,8 @@ async def backtest(
         progress(min(tally.looked_at, total), total)
         await asyncio.sleep(0)  # whoever wants to stop it is heard between two pages
     spent = time.perf_counter() - began, time.process_time() - busy
-    return Backtest(draft.version, since, at, tally.as_json(), tally.rows, *spent)
+    later = [date.fromordinal(turn) for turn in draft.turns if turn > city_day(at)]
+    return Backtest(draft.version, since, at, tally.as_json(), tally.rows, *spent, later)
 
 
 def told(at: int) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from infra.locale import label, listed, moment_text, number_text, say
+from infra.locale import day_text, label, listed, moment_text, number_text, say
 from infra.wording import LETTERS, clock_name, letter_name, party_name, stage_name, term
 from rules.refusals import SENTENCES as REFUSALS
 from rules.rulebook import Rulebook
@@ -58,6 +59,7 @@ SENTENCES = {
     "breaches": "Missed deadlines: %(old)s before, %(new)s under the draft (%(added)s added, %(avoided)s avoided).",
     "rate": "%(rate)s cases a second on one processor (%(seconds)s s in all).",
     "assumption": "Everybody takes the time from the task to the answer that they took in the past.",
+    "later": "Rows of the draft that begin or end later (%(days)s) do not count for past cases.",
     "nothing": "Nothing changes for these cases.",
     "first": "The first %(count)s are listed.",
     "process": "process %(old)s → %(new)s",
@@ -122,10 +124,12 @@ class BacktestWords:
         since = moment_text(told["since"], self._locale)
         breaches = {name: self._number(count) for name, count in told["breaches"].items()}
         speed = {"rate": self._number(told["rate"]), "seconds": self._number(round(told["seconds"], 1))}
+        days = listed([day_text(date.fromisoformat(day), self._locale) for day in told["later"]], self._locale)
         return [
             self.say("summary", rulebook=told["rulebook"], since=since, **counts),
             self.say("breaches", **breaches),
             self.say("assumption"),
+            *([self.say("later", days=days)] if told["later"] else []),
             self.say("rate", **speed),
         ]
 

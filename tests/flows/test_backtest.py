@@ -11,6 +11,8 @@ import pytest
 from infra.deployments import POOL
 from infra.moment import now
 from infra.workbench import drafts
+from infra.workbench.backtest_words import KIND
+from infra.workbench.trials import Trials
 from tests.lives import closed
 from tests.prefect_server import ENDED, PrefectServer, Town, until
 
@@ -45,6 +47,11 @@ async def test_a_backtest_runs_as_a_flow_and_leaves_its_figures_and_cases(town: 
     assert [row["number"] for row in told["rows"]] == [number]
     assert "期限变动" in found["backtest-summary"]["data"]
     assert found["backtest-clocks"]["type"] == "table"
+    workbench = Trials(town.server.api)
+    shown = await workbench.watch(run_id)
+    assert (shown.progress, {one.kind for one in shown.found}) == (100, {"table", "markdown"})
+    assert json.loads(await workbench.whole(run_id, KIND)) == told
+    await workbench.close()
     await town.server.call("DELETE", f"/flow_runs/{run_id}")
 
 

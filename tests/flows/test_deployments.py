@@ -47,6 +47,13 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
     assert await schedules(prefect_server, "complaint/standard") == []
 
 
+async def test_a_flow_of_the_workbench_says_what_it_asks_for(prefect_server: PrefectServer):
+    await deploy(prefect_server.api)
+    made = await prefect_server.call("GET", "/deployments/name/backtest/backtest")
+    assert {*made["parameter_openapi_schema"]["required"]} == {"since", "rulebook"}
+    assert made["parameter_openapi_schema"]["properties"]["since"]["format"] == "date"
+
+
 def test_prefect_yaml_lists_every_shipped_process_and_nothing_else():
     listed = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
     assert {one["name"] for one in listed if "complaint" in one["tags"]} == SHIPPED

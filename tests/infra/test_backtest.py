@@ -14,6 +14,7 @@ from infra.ledger.pasts import pasts
 from infra.mistakes import Mistake
 from infra.workbench import backtest, backtest_command, drafts
 from infra.workbench.backtest_command import Asked, print_backtest
+from infra.workbench.backtest_words import BacktestWords
 from rules.backtest_figures import concerns
 from rules.rulebook import build
 from tests import lives
@@ -134,6 +135,16 @@ async def test_a_longer_list_is_cut(ledger: Ledger, quicker, now: datetime):
     found = await tried(ledger, quicker, now, listed=2)
     assert found.figures["cases"]["deadlines"] == 3
     assert len([row for row in found.rows if "deadlines" in row["in"]]) == 2
+
+
+async def test_rows_that_begin_later_are_said_not_to_count(ledger: Ledger, book_files, now: datetime):
+    await fixed(ledger, now, 3.5)
+    merged = "{unit: urban, valid_until: 2027-01-31, merged_into: market@district, name:"
+    text = book_files["departments.yaml"].replace("{unit: urban, name:", merged)
+    found = await tried(ledger, {**book_files, "departments.yaml": text}, now)
+    assert found.rows == []
+    words = BacktestWords(build(book_files), "en")
+    assert any("1 Feb 2027" in sentence for sentence in words.summary(found.as_json()))
 
 
 @pytest.fixture
