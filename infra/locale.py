@@ -254,6 +254,7 @@ def _words() -> Iterator[Mapping[str, str]]:
         diff_words.WORDS,
         moving_words.HOWS,
         page_words.ROLES,
+        page_words.MIGRATION,
         page_words.SENTENCES,
         page_words.STATES,
         picture_words.OUTCOMES,
