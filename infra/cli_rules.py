@@ -25,11 +25,13 @@ def _folder(named: Path | None) -> Path:
 def check(
     folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: MINSHENG_RULEBOOK.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    lang: Annotated[str | None, typer.Option(help="zh_CN or en.", show_default="MINSHENG_LOCALE, else en")] = None,
 ) -> None:
     """Check a rulebook as a whole: all faults at once, with file, line, cell and cure; code 1 when there are any."""
+    from infra.locale import spoken
     from infra.rulebook_check import check_folder
 
-    raise typer.Exit(check_folder(_folder(folder), as_json=as_json))
+    raise typer.Exit(check_folder(_folder(folder), as_json=as_json, locale=spoken(lang)))
 
 
 @rulebook.command("export")

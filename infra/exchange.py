@@ -15,6 +15,7 @@ from infra.sheets import read_workbook, write_workbook
 from rules.choices import choices
 from rules.faults import Fault, RulebookFaults, meant
 from rules.rulebook import examine
+from rules.said import said
 from rules.table_text import csv_lines
 
 
@@ -96,7 +97,7 @@ def _csv(path: Path) -> dict[str, str]:
     try:
         return {path.stem: path.read_text("utf-8-sig")}
     except UnicodeDecodeError:
-        raise RulebookFaults([Fault(path.name, 0, "", "is not UTF-8; save it as 'CSV UTF-8'")]) from None
+        raise RulebookFaults([Fault(path.name, 0, "", said("is not UTF-8; save it as 'CSV UTF-8'"))]) from None
 
 
 def _same(found: Folder, name: str, text: str) -> bool:

@@ -21,8 +21,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from infra.mistakes import Mistake
-from infra.settings import ROOT, TEMPLATES
+from infra.settings import ROOT, TEMPLATES, settings
 from rules.refusals import FIELD_SENTENCES, SENTENCES
+from rules.said import Said
 
 CATALOGUES = TEMPLATES / "locale"
 SOURCE = "en"
@@ -34,12 +35,28 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "en": {"moment": "EEE d MMM y, HH:mm", "day": "EEE d MMM y", "short": "EEE d MMM, HH:mm", "time": "HH:mm"},
 }
 
+_MARKED = {**extract.DEFAULT_KEYWORDS, "said": None, "noted": None}
+"""Functions whose first argument is a message id."""
+
 Moment = datetime | str
 
 
 def locales() -> tuple[str, ...]:
     """Every locale there is a catalogue for, English first."""
     return (SOURCE, *sorted(p.name for p in CATALOGUES.iterdir() if (p / "LC_MESSAGES").is_dir()))
+
+
+def spoken(lang: str | None) -> str:
+    """The locale of what a command prints: the one asked for (``zh`` will do), else ``MINSHENG_LOCALE``, else English.
+
+    Raises :class:`Mistake`.
+    """
+    known = settings()
+    asked = lang or (known.locale if "locale" in known.model_fields_set else SOURCE)
+    found = next((one for one in locales() if asked in (one, language(one))), None)
+    if found is None:
+        raise Mistake(f"--lang '{asked}' is not known; write one of: {', '.join(locales())}")
+    return found
 
 
 def language(locale: str) -> str:
@@ -64,6 +81,11 @@ def say(locale: str, sentence: str, **places: Any) -> str:
     """An English sentence in ``locale``, its ``%(name)s`` places filled."""
     said = translator(locale).gettext(sentence) if sentence else ""
     return said % places if places else said
+
+
+def again(sentence: str, locale: str) -> str:
+    """What the rules have said, in ``locale``; whatever was not made to be translated stays as it is."""
+    return sentence.again(translator(locale).gettext) if isinstance(sentence, Said) and sentence else sentence
 
 
 def _catalogues(locale: str) -> list[Path]:
@@ -198,8 +220,8 @@ def message_ids() -> Iterator[str]:
     for found in extract.extract_from_dir(str(TEMPLATES), templates, options_map=strict):
         yield from _ids(found[2])
     for package in ("infra", "rules", "tasks", "flows"):
-        for found in extract.extract_from_dir(str(ROOT / package), [("**.py", "python")]):
-            yield from _ids(found[2])
+        for found in extract.extract_from_dir(str(ROOT / package), [("**.py", "python")], keywords=_MARKED):
+            yield from (id for id in _ids(found[2]) if id)
 
 
 def _words() -> Iterator[Mapping[str, str]]:
@@ -215,6 +237,7 @@ def _words() -> Iterator[Mapping[str, str]]:
         simulation_words,
     )
     from infra.workbench.words import STANDINGS  # noqa: PLC0415 -- the same
+    from rules.check_cells import VOCABULARY  # noqa: PLC0415 -- only who looks for all sentences needs it
 
     yield from (
         SENTENCES,
@@ -231,12 +254,14 @@ def _words() -> Iterator[Mapping[str, str]]:
         diff_words.WORDS,
         moving_words.HOWS,
         page_words.ROLES,
+        page_words.MIGRATION,
         page_words.SENTENCES,
         page_words.STATES,
         picture_words.OUTCOMES,
         picture_words.SENTENCES,
         *backtest_words.ALL,
         *simulation_words.ALL,
+        {column: column.rstrip("/") for column in VOCABULARY},
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from typer import echo
 
+from infra.locale import SOURCE, again, say
 from infra.mail.fields import letter_faults
 from infra.mistakes import Mistake
 from infra.rulebook_files import Folder, look_into
 from rules.faults import Fault, RulebookFaults, line_of
 from rules.rulebook import Rulebook, examine
+from rules.said import Said, noted
 
 FAULTY = 1
 
@@ -25,20 +27,25 @@ def faults_of(files: Mapping[str, str]) -> tuple[Rulebook, list[Fault]]:
     return book, [*faults, *letter_faults(_letters(book, files))]
 
 
-def check_folder(folder: Path, *, as_json: bool) -> int:
+def in_words(faults: Iterable[Fault], locale: str) -> list[Fault]:
+    """Faults as people read them in this language; files, lines and cells stay what they are."""
+    return [replace(fault, message=Said(again(fault.message, locale))) for fault in faults]
+
+
+def check_folder(folder: Path, *, as_json: bool, locale: str = SOURCE) -> int:
     """``minsheng rules check``: print every fault; 1 when there are any. Raises :class:`Mistake` for no folder."""
     try:
         found = look_into(folder)
     except RulebookFaults as wrong:
         raise Mistake(str(wrong)) from None
     book, faults = faults_of(found.files)
-    told = found.told(faults)
+    told = in_words(found.told(faults), locale)
     if as_json:
         listed = [asdict(fault) for fault in told]
         said = {"rulebook": str(folder), "version": book.version, "sound": not told, "faults": listed}
         echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        _print(folder, found, book, told)
+        _print(folder, found, book, told, locale)
     return FAULTY if told else 0
 
 
@@ -55,14 +62,17 @@ def sound_rulebook(folder: Path) -> Rulebook:
     return book
 
 
-def _print(folder: Path, found: Folder, book: Rulebook, told: list[Fault]) -> None:
+def _print(folder: Path, found: Folder, book: Rulebook, told: list[Fault], locale: str) -> None:
     for fault in told:
         echo(str(fault))
-    if told:
-        count = "1 fault" if len(told) == 1 else f"{len(told)} faults"
-        echo(f"{count} in {folder}: mend each at its line, and check again")
+    if len(told) == 1:
+        echo(say(locale, noted("1 fault in %(folder)s: mend it at its line, and check again"), folder=folder))
+    elif told:
+        many = noted("%(count)s faults in %(folder)s: mend each at its line, and check again")
+        echo(say(locale, many, count=len(told), folder=folder))
     else:
-        echo(f"rulebook {folder} is sound: version {book.version}, {len(found.files)} files")
+        sound = noted("rulebook %(folder)s is sound: version %(version)s, %(count)s files")
+        echo(say(locale, sound, folder=folder, version=book.version, count=len(found.files)))
 
 
 def _letters(book: Rulebook, files: Mapping[str, str]) -> Iterator[tuple[str, int, str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infra.mistakes import Mistake
 from rules.faults import Fault, RulebookFaults
+from rules.said import noted, said
 from rules.table_text import csv_lines
 
 CSV, XLSX = ".csv", ".xlsx"
@@ -49,7 +50,7 @@ def look_into(folder: Path) -> Folder:
     Hidden files (locks and backups of editors) are no part of a rulebook. Raises :class:`RulebookFaults` for no folder.
     """
     if not folder.is_dir():
-        raise RulebookFaults([Fault(str(folder), 0, "", "is not a folder; name one in rules/ or give a path")])
+        raise RulebookFaults([Fault(str(folder), 0, "", said("is not a folder; name one in rules/ or give a path"))])
     files: dict[str, str] = {}
     faults: list[Fault] = []
     workbooks: dict[str, str] = {}
@@ -67,7 +68,7 @@ def look_into(folder: Path) -> Folder:
             faults.extend(wrong.faults)
             continue
         if name in files and path.suffix == XLSX:
-            message = f"stands beside {name}, and nobody can say which of them counts; remove one"
+            message = said("stands beside %(name)s, and nobody can say which of them counts; remove one", name=name)
             faults.append(Fault(inside.as_posix(), 0, "", message))
         elif path.suffix == XLSX:
             workbooks[name] = inside.as_posix()
@@ -79,8 +80,9 @@ def _other_ending(path: Path, name: str) -> list[Fault]:
     """What is wrong with a file that was meant to be a table or a description, as its ending tells."""
     ending = path.suffix.lower()
     if ending in ENDINGS:
-        return [Fault(name, 0, "", f"is not read; write its ending in small letters: {path.stem}{ending}")]
-    return [Fault(name, 0, "", "is not read; save it as XLSX or as CSV UTF-8")] if ending in SPREADSHEETS else []
+        small = said("is not read; write its ending in small letters: %(file)s", file=f"{path.stem}{ending}")
+        return [Fault(name, 0, "", small)]
+    return [Fault(name, 0, "", said("is not read; save it as XLSX or as CSV UTF-8"))] if ending in SPREADSHEETS else []
 
 
 def read_folder(folder: Path) -> dict[str, str]:
@@ -114,15 +116,17 @@ def _read(path: Path, name: str) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        message = "is not UTF-8; save it as 'CSV UTF-8', or as text in UTF-8"
+        message = said("is not UTF-8; save it as 'CSV UTF-8', or as text in UTF-8")
         raise RulebookFaults([Fault(name, 0, "", message)]) from None
     except OSError as wrong:
-        raise RulebookFaults([Fault(name, 0, "", f"cannot be read: {wrong.strerror}")]) from None
+        message = said("cannot be read: %(why)s", why=wrong.strerror)
+        raise RulebookFaults([Fault(name, 0, "", message)]) from None
 
 
 def _sheet(sheets: Mapping[str, str], table: str, name: str) -> str:
     """The text of a table's own sheet, or of the only one."""
     if table not in sheets and len(sheets) != 1:
-        message = f"has no sheet '{table}', and {len(sheets)} others; name the sheet of the table '{table}'"
+        which = noted("has no sheet '%(table)s', and %(count)s others; name the sheet of the table '%(table)s'")
+        message = said(which, table=table, count=len(sheets))
         raise RulebookFaults([Fault(name, 0, "", message)])
     return sheets.get(table) or next(iter(sheets.values()))

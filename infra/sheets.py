@@ -21,6 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from infra.mistakes import Mistake
 from rules.faults import Fault, RulebookFaults
+from rules.said import said
 from rules.table_text import csv_lines, csv_text
 
 CHOICES = "choices"
@@ -58,7 +59,8 @@ def read_workbook(path: Path) -> dict[str, str]:
     try:
         book = load_workbook(path)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as wrong:
-        raise RulebookFaults([Fault(path.name, 0, "", f"is not a readable XLSX workbook: {wrong}")]) from None
+        message = said("is not a readable XLSX workbook: %(why)s", why=wrong)
+        raise RulebookFaults([Fault(path.name, 0, "", message)]) from None
     sheets = [s for s in book.worksheets if s.title != CHOICES and s.sheet_state == Worksheet.SHEETSTATE_VISIBLE]
     faults = [fault for sheet in sheets for fault in _faults(sheet, path.name)]
     if faults:
@@ -144,11 +146,13 @@ def _text(value: Any) -> str:
 
 def _faults(sheet: Worksheet, file: str) -> Iterator[Fault]:
     for merged in sheet.merged_cells.ranges:
-        message = "these cells are merged, and all but the first count as blank; take the merge apart and fill each"
+        message = said(
+            "these cells are merged, and all but the first count as blank; take the merge apart and fill each"
+        )
         yield Fault(file, merged.min_row, f"{sheet.title}!{merged.coord}", message)
     for row in sheet.iter_rows():
         for cell in row:
             if cell.data_type in ("f", "e"):
-                what = "a formula" if cell.data_type == "f" else "an error"
-                message = f"'{cell.value}' is {what}; write the value itself"
+                what = said("a formula") if cell.data_type == "f" else said("an error")
+                message = said("'%(value)s' is %(what)s; write the value itself", value=cell.value, what=what)
                 yield Fault(file, cell.row or 0, f"{sheet.title}!{cell.coordinate}", message)

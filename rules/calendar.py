@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import holidays
 
+from rules.said import said
+
 ZONE_SECONDS = 8 * 3600
 """Asia/Shanghai is UTC+8 without summer time since 1991; plain arithmetic is ten times faster than a zone database."""
 DAY = 86_400
@@ -43,7 +45,7 @@ class Span:
         except ValueError:
             span = cls(math.nan, unit)
         if span.unit not in (*_SECONDS, "wd") or not abs(span.amount) <= LONGEST:
-            raise ValueError(f"'{text}' is not a span; write for example 30 min, 2 h, 7 d or 0.5 wd")
+            raise ValueError(said("'%(text)s' is not a span; write for example 30 min, 2 h, 7 d or 0.5 wd", text=text))
         return span
 
     def of(self, amount: float) -> Span:
@@ -63,7 +65,7 @@ class OfficeHours:
     def __init__(self, hours: Sequence[str]) -> None:
         opened = [minute for text in hours for minute in _interval(text)]
         if not opened or opened != sorted(set(opened)):
-            raise ValueError("office hours have to be intervals in order, without overlap")
+            raise ValueError(said("office hours have to be intervals in order, without overlap"))
         self.intervals = tuple(hours)
         self.workday = len(opened) * 60
         """Seconds of one working day (wd)."""
@@ -91,9 +93,9 @@ def _interval(text: str) -> range:
     try:
         start, end = ((int(h) * 60 + int(m)) for h, m in (side.strip().split(":") for side in text.split("-")))
     except (ValueError, AttributeError):
-        raise ValueError(f"'{text}' is not an interval such as 09:00-12:00") from None
+        raise ValueError(said("'%(text)s' is not an interval such as 09:00-12:00", text=text)) from None
     if not 0 <= start < end <= 24 * 60:
-        raise ValueError(f"'{text}' does not lie within one day, from early to late")
+        raise ValueError(said("'%(text)s' does not lie within one day, from early to late", text=text))
     return range(start, end)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rules.calendar import OFFICE_HOURS, Calendar, OfficeHours
 from rules.faults import Fault, line_of
 from rules.records import read_record, whole
+from rules.said import said, told_by
 
 Day = Annotated[date, Field(strict=True)]
 Year = Annotated[int, Field(ge=2004, le=2100)]
@@ -33,12 +34,12 @@ def read_calendar_file(text: str, file: str) -> Calendar:
     days_off = set(written.days_off or ())
     workdays = [day for day in written.workdays or () if day not in days_off]
     for day in days_off.intersection(written.workdays or ()):
-        message = f"{day} is both a workday and a day off; take it out of one of them"
+        message = said("%(day)s is both a workday and a day off; take it out of one of them", day=day)
         faults.append(Fault(file, line_of(text, ("workdays",)), "workdays", message))
     hours = written.office_hours or OFFICE_HOURS
     try:
         OfficeHours(hours)
     except ValueError as wrong:
-        faults.append(Fault(file, line_of(text, ("office_hours",)), "office_hours", str(wrong)))
+        faults.append(Fault(file, line_of(text, ("office_hours",)), "office_hours", told_by(wrong)))
         hours = OFFICE_HOURS
     return whole(Calendar(hours=hours, workdays=workdays, days_off=days_off, noticed=written.noticed or ()), faults)

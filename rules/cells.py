@@ -15,6 +15,8 @@ from typing import Any
 
 import zen
 
+from rules.said import Said, noted, said
+
 BELOW, INSIDE = "/", "~"
 """Endings of column names."""
 
@@ -25,6 +27,7 @@ _WORD = re.compile(r"[^\s\"'<>=!\[\]()$,、，;；\\]+(?: [^\s\"'<>=!\[\]()$,、
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _TEST = re.compile(r"^\s*[><=!\[(\]]|\$")
 _NOT_LATIN = re.compile(r"[^a-z0-9]+")
+_STRANGE = noted("'%(cell)s' is not understood; write words separated by commas, or a test such as > 3 or [1..5]")
 _SAMPLES: tuple[Any, ...] = ("", "a", 5)
 
 
@@ -89,28 +92,29 @@ def test_of(column: Column, cell: str) -> str:
     return ", ".join(word if is_number(word) else f'"{word}"' for word in words)
 
 
-def fault_of(column: Column, cell: str) -> str | None:
+def fault_of(column: Column, cell: str) -> Said | None:
     """What is wrong with a cell: zen-engine itself skips a row with a broken cell in silence."""
     words = words_of(cell)
     if words is None and cell.strip():
         if column.ending:
-            return f"'{cell}' is not understood; this column takes words separated by commas"
+            return said("'%(cell)s' is not understood; this column takes words separated by commas", cell=cell)
         if not _TEST.search(cell.translate(_WIDE)):
-            return f"'{cell}' is not understood; write words separated by commas, or a test such as > 3 or [1..5]"
+            return said(_STRANGE, cell=cell)
     if column.ending == INSIDE and any(not part for word in words or () for part in word.split("+")):
-        return f"'{cell}' has a + with nothing beside it"
+        return said("'%(cell)s' has a + with nothing beside it", cell=cell)
     return _broken(test_of(column, cell))
 
 
-def _broken(test: str) -> str | None:
+def _broken(test: str) -> Said | None:
     if not test.strip():
         return None
     try:
         compiled = zen.compile_unary_expression(test)
     except (RuntimeError, ValueError) as wrong:
-        return f"'{test}' cannot be read ({_plain(wrong)}); write words, or a test such as > 3, <= 2 or [1..5]"
+        broken = noted("'%(test)s' cannot be read (%(why)s); write words, or a test such as > 3, <= 2 or [1..5]")
+        return said(broken, test=test, why=_plain(wrong))
     if all(isinstance(_try(compiled, sample), Exception) for sample in _SAMPLES):
-        return f"'{test}' can never be true; look at its names and brackets"
+        return said("'%(test)s' can never be true; look at its names and brackets", test=test)
     return None
 
 

@@ -17,6 +17,7 @@ from rules.check_process import processes
 from rules.check_stages import stages
 from rules.faults import Fault, line_of
 from rules.reading import Reading
+from rules.said import said
 from rules.survey import Survey
 
 if TYPE_CHECKING:
@@ -51,4 +52,5 @@ def _gathered(faults: Iterable[Fault]) -> Iterator[Fault]:
         alike.setdefault((fault.file, column, fault.message), []).append(fault)
     for first, *others in (sorted(several, key=lambda fault: fault.line) for several in alike.values()):
         lines = ", ".join(str(other.line) for other in others)
-        yield replace(first, message=f"{first.message} (also in line {lines})") if others else first
+        all_ = said("%(message)s (also in line %(lines)s)", message=first.message, lines=lines)
+        yield replace(first, message=all_) if others else first

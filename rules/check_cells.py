@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from rules.case import TYPES, Answer, Urgency
 from rules.cells import words_of
 from rules.check_process import action_names, outcome_names, stage_names
-from rules.faults import Fault, like, meant
+from rules.faults import Fault, like, unknown
 from rules.feedback import SOLVED
 from rules.process import ClockSpec, Process
 from rules.reading import PROCESSES
+from rules.said import Said, noted, said
 from rules.survey import CATEGORIES, DEPARTMENTS, DISTRICTS, Survey
 from rules.tables import Row, Table
 
@@ -45,7 +46,8 @@ def _channels(survey: Survey) -> Iterator[Fault]:
     seen: dict[str, int] = {}
     for row in survey.rows("channels"):
         if (line := seen.setdefault(row.cells["channel"], row.line)) != row.line:
-            message = f"'{row.cells['channel']}' is named in line {line} already; take one out"
+            channel = row.cells["channel"]
+            message = said("'%(channel)s' is named in line %(line)s already; take one out", channel=channel, line=line)
             yield Fault("channels.csv", row.line, "channel", message)
 
 
@@ -54,7 +56,7 @@ def _of_table(survey: Survey, table: Table) -> Iterator[Fault]:
         if vocabulary := VOCABULARY.get(column.name):
             found = [*_inputs(survey, f"{table.name}.csv", table, column.name, vocabulary)]
             other = _looks_like(survey, table, column.name) if len(found) > 1 else ""
-            message = f"its cells look like those of '{other}'; were two columns swapped?"
+            message = said("its cells look like those of '%(other)s'; were two columns swapped?", other=other)
             yield from [Fault(f"{table.name}.csv", HEADER, column.name, message)] if other else found
 
 
@@ -107,37 +109,39 @@ def _inputs(survey: Survey, file: str, table: Table, column: str, vocabulary: Vo
                 yield Fault(file, row.line, column, message)
 
 
-def _word(what: str, known: Iterable[str]) -> Callable[[Survey, str], str | None]:
+def _word(what: str, known: Iterable[str]) -> Callable[[Survey, str], Said | None]:
     choices = [*map(str, known)]
 
-    def fault(_survey: Survey, cell: str) -> str | None:
+    def fault(_survey: Survey, cell: str) -> Said | None:
         if not cell:
-            return f"is empty; write one of: {', '.join(choices)}"
-        return None if cell in choices else f"unknown {what} '{cell}'{meant(cell, choices)}"
+            return said("is empty; write one of: %(words)s", words=", ".join(choices))
+        return None if cell in choices else unknown(what, cell, choices)
 
     return fault
 
 
-def _category(survey: Survey, cell: str) -> str | None:
-    return survey.unknown("category", cell, survey.book.categories, CATEGORIES) if cell else None
+def _category(survey: Survey, cell: str) -> Said | None:
+    return survey.unknown(noted("category"), cell, survey.book.categories, CATEGORIES) if cell else None
 
 
-def _process(survey: Survey, cell: str) -> str | None:
+def _process(survey: Survey, cell: str) -> Said | None:
     known = survey.has(f"{PROCESSES}{cell}.yaml")
-    return None if known else survey.unknown("process", cell, survey.book.processes, PROCESSES)
+    return None if known else survey.unknown(noted("process"), cell, survey.book.processes, PROCESSES)
 
 
-def _times(_survey: Survey, cell: str) -> str | None:
-    return None if not cell or (cell.isascii() and cell.isdigit()) else f"'{cell}' is not a whole number, such as 1"
+def _times(_survey: Survey, cell: str) -> Said | None:
+    if not cell or (cell.isascii() and cell.isdigit()):
+        return None
+    return said("'%(cell)s' is not a whole number, such as 1", cell=cell)
 
 
-def _label(_survey: Survey, cell: str) -> str | None:
-    return None if cell else "is empty; a channel needs a name in each language"
+def _label(_survey: Survey, cell: str) -> Said | None:
+    return None if cell else said("is empty; a channel needs a name in each language")
 
 
-_OUTPUTS: tuple[tuple[str, str, Callable[[Survey, str], str | None]], ...] = (
-    ("urgency", "urgency", _word("urgency", Urgency)),
-    ("callback", "verdict", _word("verdict", VERDICTS)),
+_OUTPUTS: tuple[tuple[str, str, Callable[[Survey, str], Said | None]], ...] = (
+    ("urgency", "urgency", _word(noted("urgency"), Urgency)),
+    ("callback", "verdict", _word(noted("verdict"), VERDICTS)),
     ("keywords", "category", _category),
     ("deadlines", "times", _times),
     ("processes", "process", _process),
@@ -162,9 +166,9 @@ def unused(survey: Survey, table: Table, used: Iterable[Row]) -> Iterator[Fault]
     for row in table.rows:
         given = {column.name: row.cells[column.name] for column in table.columns if row.cells[column.name]}
         if row.line not in seen and given:
-            said = ", ".join(f"{name} '{cell}'" for name, cell in given.items())
-            message = f"decides nothing: the rows above take everything, or nothing ever has {said}"
-            yield Fault(f"{table.name}.csv", row.line, "", message)
+            asked = ", ".join(f"{name} '{cell}'" for name, cell in given.items())
+            idle = noted("decides nothing: the rows above take everything, or nothing ever has %(cells)s")
+            yield Fault(f"{table.name}.csv", row.line, "", said(idle, cells=asked))
 
 
 def suspects(survey: Survey, table: Table) -> list[Row]:

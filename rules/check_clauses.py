@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rules.clauses import CLAUSES
 from rules.faults import Fault, like
+from rules.said import Said, noted, said
 from rules.survey import Survey, file_of
 from rules.tables import CLAUSE
 
@@ -15,23 +16,28 @@ Quote = tuple[str, int, str, str]
 
 def clauses(survey: Survey) -> Iterator[Fault]:
     """Rows that quote nothing or what the policy does not say, and sentences that nobody quotes."""
-    said = [words["zh"] for words in survey.clauses.values()]
-    if not said:
+    policy = [words["zh"] for words in survey.clauses.values()]
+    if not policy:
         return
     quotes = [*_of_tables(survey), *_of_processes(survey)]
     for file, line, cell, quote in quotes:
         if not quote:
-            yield Fault(file, line, cell, "is empty; quote the sentence of the policy that this row serves")
-        elif survey.sound(CLAUSES) and not any(quote in sentence for sentence in said):
-            pieces = [piece for sentence in said for piece in (sentence, *sentence.split("、"))]
-            near = like(quote, pieces)
-            cure = f"did you mean {' or '.join(near)}?" if near else f"quote words of a sentence in {CLAUSES}"
-            yield Fault(file, line, cell, f"the policy does not say '{quote}'; {cure}")
+            yield Fault(file, line, cell, said("is empty; quote the sentence of the policy that this row serves"))
+        elif survey.sound(CLAUSES) and not any(quote in sentence for sentence in policy):
+            cure = _alike(quote, policy)
+            yield Fault(file, line, cell, said("the policy does not say '%(quote)s'; %(cure)s", quote=quote, cure=cure))
     if survey.complete():
         for name, words in survey.clauses.items():
             if not any(quote and quote in words["zh"] for *_, quote in quotes):
-                message = f"nobody serves this clause: '{words['zh']}'; quote it where it is carried out"
-                yield Fault(CLAUSES, 0, f"clauses.{name}", message)
+                unserved = noted("nobody serves this clause: '%(clause)s'; quote it where it is carried out")
+                yield Fault(CLAUSES, 0, f"clauses.{name}", said(unserved, clause=words["zh"]))
+
+
+def _alike(quote: str, policy: Sequence[str]) -> Said:
+    pieces = [piece for sentence in policy for piece in (sentence, *sentence.split("、"))]
+    if near := like(quote, pieces):
+        return said("did you mean %(near)s?", near=near)
+    return said("quote words of a sentence in %(file)s", file=CLAUSES)
 
 
 def _of_tables(survey: Survey) -> Iterator[Quote]:

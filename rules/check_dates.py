@@ -11,12 +11,17 @@ from rules.categories import Category
 from rules.departments import BY_PLACE, SEPARATOR, Department
 from rules.faults import Fault
 from rules.routing import split
+from rules.said import Said, noted, said
 from rules.survey import CATEGORIES, DEPARTMENTS, Survey
 from rules.tables import Row
 from rules.tenure import Person, heir
 
 CATALOGUE, KEYWORDS = "catalogue.csv", "keywords.csv"
 DAY = timedelta(days=1)
+_ENDS_FIRST = noted("the %(what)s ends on %(ends)s, before it begins on %(begins)s")
+_NO_SUCCESSOR = noted(
+    "'%(cell)s' ends on %(ends)s without a successor; name one (merged_into), or end the row that day"
+)
 
 
 def dates(survey: Survey) -> Iterator[Fault]:
@@ -38,40 +43,43 @@ def _departments(survey: Survey) -> Iterator[Fault]:
             yield Fault(DEPARTMENTS, _line(survey, department), cell, message)
 
 
-def _department(survey: Survey, department: Department) -> Iterator[tuple[str, str]]:
-    yield from _days("department", survey.book.departments, department)
+def _department(survey: Survey, department: Department) -> Iterator[tuple[str, Said]]:
+    yield from _days(noted("department"), survey.book.departments, department)
     if department.valid_until and department.office:
-        message = f"it is the office '{department.office}', which is needed every day; give the office to another one"
-        yield "valid_until", message
+        needed = noted("it is the office '%(office)s', which is needed every day; give the office to another one")
+        yield "valid_until", said(needed, office=department.office)
     for role, people in (("handler", department.handlers), ("head", department.heads)):
         yield from ((role, message) for message in _terms(people))
 
 
-def _days(what: str, records: Mapping[str, Any], record: Any) -> Iterator[tuple[str, str]]:
+def _days(what: str, records: Mapping[str, Any], record: Any) -> Iterator[tuple[str, Said]]:
     """What is wrong with the days of one record: cell and message."""
     until, into = record.valid_until, record.merged_into
     if until and until < (record.valid_from or date.min):
-        yield "valid_until", f"the {what} ends on {until}, before it begins on {record.valid_from}"
+        yield "valid_until", said(_ENDS_FIRST, what=said(what), ends=until, begins=record.valid_from)
     elif into and into not in records:
-        yield "merged_into", f"there is no {what} '{into}'; name one that is there"
+        yield "merged_into", said("there is no %(what)s '%(code)s'; name one that is there", what=said(what), code=into)
     elif into and not until:
-        yield "merged_into", f"it is merged into '{into}', but when? Add valid_until, its own last day"
+        when = noted("it is merged into '%(code)s', but when? Add valid_until, its own last day")
+        yield "merged_into", said(when, code=into)
     elif into and until and heir(records, into, until + DAY) is None:
-        yield "merged_into", f"from {until + DAY} on nobody stands for it: '{into}' is not there on that day either"
+        nobody = noted("from %(day)s on nobody stands for it: '%(code)s' is not there on that day either")
+        yield "merged_into", said(nobody, day=until + DAY, code=into)
 
 
-def _terms(people: Sequence[Person]) -> Iterator[str]:
+def _terms(people: Sequence[Person]) -> Iterator[Said]:
     """Somebody is in office on every day, and nobody beside them."""
     for one, following in pairwise(people):
         ends, begins = one.valid_until, following.valid_from
+        known = {"one": one.name, "other": following.name, "ends": ends, "begins": begins}
         if not ends or not begins:
-            yield f"{one.name} needs a last day (valid_until) and {following.name} a first one (valid_from)"
+            yield said("%(one)s needs a last day (valid_until) and %(other)s a first one (valid_from)", **known)
         elif ends >= begins:
-            yield f"{one.name} and {following.name} are both in office on {begins}"
+            yield said("%(one)s and %(other)s are both in office on %(begins)s", **known)
         elif ends + DAY < begins:
-            yield f"nobody is in office between {one.name} ({ends}) and {following.name} ({begins})"
-    if people and people[-1].valid_until:
-        yield f"nobody is in office after {people[-1].name} ({people[-1].valid_until}); name who follows"
+            yield said("nobody is in office between %(one)s (%(ends)s) and %(other)s (%(begins)s)", **known)
+    if people and (ends := people[-1].valid_until):
+        yield said("nobody is in office after %(one)s (%(ends)s); name who follows", one=people[-1].name, ends=ends)
 
 
 def _line(survey: Survey, department: Department) -> int:
@@ -81,12 +89,12 @@ def _line(survey: Survey, department: Department) -> int:
     return next(filter(None, found), 0)
 
 
-def _category(survey: Survey, node: Category) -> Iterator[tuple[str, str]]:
+def _category(survey: Survey, node: Category) -> Iterator[tuple[str, Said]]:
     """Days that a matter has from the one above it are told there."""
     above = survey.book.categories.get(node.parent or "")
     own = (node.valid_from, node.valid_until, node.merged_into)
     if above is None or own != (above.valid_from, above.valid_until, above.merged_into):
-        yield from _days("category", survey.book.categories, node)
+        yield from _days(noted("category"), survey.book.categories, node)
 
 
 def _owners(survey: Survey) -> Iterator[Fault]:
@@ -111,13 +119,13 @@ def _matters(survey: Survey) -> Iterator[Fault]:
                 yield Fault(KEYWORDS, row.line, "category", message)
 
 
-def _absent(row: Row, cell: str, record: Any) -> Iterator[str]:
+def _absent(row: Row, cell: str, record: Any) -> Iterator[Said]:
     """A row counts only while what its cell names is there, or has a successor."""
     first, last = row.valid
     begins, ends = record.valid_from or date.min, record.valid_until or date.max
     if ends < begins:
         return  # that is a fault of the record
     if begins.toordinal() > first:
-        yield f"'{cell}' begins on {begins}; give the row valid_from {begins}"
+        yield said("'%(cell)s' begins on %(begins)s; give the row valid_from %(begins)s", cell=cell, begins=begins)
     if ends.toordinal() < last and not record.merged_into:
-        yield f"'{cell}' ends on {ends} without a successor; name one (merged_into), or end the row that day"
+        yield said(_NO_SUCCESSOR, cell=cell, ends=ends)

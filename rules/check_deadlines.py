@@ -14,11 +14,20 @@ from rules.draft import WHOLE_CASE
 from rules.faults import Fault
 from rules.process import Process
 from rules.reading import PROCESSES
+from rules.said import Said, noted, said
 from rules.survey import Survey, moments, span_fault, span_of
 from rules.tables import Row, Table
 
 DEADLINES = "deadlines.csv"
 EXTENSION = "extension"
+_NEVER = noted("an extension of %(span)s that is given 0 times is none; write how often, or %(none)s as its span")
+_NO_ROW = noted(
+    "the %(what)s '%(clock)s' has no row for %(urgencies)s%(since)s; add one here with a span, or with %(none)s"
+)
+_TOO_LONG = noted(
+    "'%(clock)s' may run %(span)s, longer than the whole %(urgency)s case: %(most)s in line %(line)s; "
+    "shorten this one or lengthen that one"
+)
 ORDINARY = datetime(2024, 3, 11, 1, 0, tzinfo=UTC)
 """A Monday morning far from any holiday: by it lengths of time in different units are compared."""
 
@@ -45,7 +54,7 @@ def _span(row: Row) -> Iterator[Fault]:
     span = row.cells["span"]
     message = None if span == NONE else span_fault(span)
     if message is None and span != NONE and Span.parse(span).amount <= 0:
-        message = f"'{span}' is no time at all; write a longer one, or {NONE}"
+        message = said("'%(span)s' is no time at all; write a longer one, or %(none)s", span=span, none=NONE)
     if message:
         yield Fault(DEADLINES, row.line, "span", message)
 
@@ -54,9 +63,10 @@ def _times(row: Row) -> Iterator[Fault]:
     span, times = row.cells["span"], row.cells["times"]
     if EXTENSION not in (words_of(row.cells["clock"]) or ()):
         if times and row.cells["clock"]:
-            yield Fault(DEADLINES, row.line, "times", f"only '{EXTENSION}' is counted; leave it blank here")
+            message = said("only '%(clock)s' is counted; leave it blank here", clock=EXTENSION)
+            yield Fault(DEADLINES, row.line, "times", message)
     elif span != NONE and times in ("", "0"):
-        message = f"an extension of {span} that is given 0 times is none; write how often, or {NONE} as its span"
+        message = said(_NEVER, span=span, none=NONE)
         yield Fault(DEADLINES, row.line, "times", message)
 
 
@@ -80,12 +90,10 @@ def _beside(table: Table, clock: str) -> int:
     return lines[-1] if lines else table.rows[-1].line
 
 
-def _nothing_said(clock: str, urgencies: Sequence[str], at: datetime | None) -> str:
-    what = "limit" if clock in LIMITS else "clock"
-    since = f" on {at.date()}" if at else ""
-    return (
-        f"the {what} '{clock}' has no row for {', '.join(urgencies)}{since}; add one here with a span, or with {NONE}"
-    )
+def _nothing_said(clock: str, urgencies: Sequence[str], at: datetime | None) -> Said:
+    what = said("limit") if clock in LIMITS else said("clock")
+    since = said(" on %(day)s", day=at.date()) if at else ""
+    return said(_NO_ROW, what=what, clock=clock, urgencies=", ".join(urgencies), since=since, none=NONE)
 
 
 def _limits(process: Process) -> list[str]:
@@ -102,6 +110,7 @@ def _too_long(survey: Survey, table: Table, process: Process) -> Iterator[Fault]
             row = table.first(at, process=process.name, clock=name, urgency=urgency)
             length = length_of(survey, row)
             if whole and row and most and length and length > most and spec.holder != Role.CITIZEN:
-                said = f"'{name}' may run {row.cells['span']}, longer than the whole {urgency} case"
-                cure = f"{whole.cells['span']} in line {whole.line}; shorten this one or lengthen that one"
-                yield Fault(DEADLINES, row.line, "span", f"{said}: {cure}")
+                most_, line = whole.cells["span"], whole.line
+                told = {"clock": name, "span": row.cells["span"], "urgency": urgency, "most": most_, "line": line}
+                message = said(_TOO_LONG, **told)
+                yield Fault(DEADLINES, row.line, "span", message)

@@ -9,13 +9,17 @@ from rules.case import Urgency
 from rules.check_cells import NONE, meant_for, specs, suspects, unused
 from rules.check_deadlines import DEADLINES, ORDINARY, length_of
 from rules.check_owners import OFFICES
-from rules.faults import Fault, meant
+from rules.faults import Fault, unknown
 from rules.reading import PROCESSES
 from rules.routing import split
+from rules.said import noted, said
 from rules.survey import Survey, moments, span_fault, span_of
 from rules.tables import Row, Table
 
 LADDER = "ladder.csv"
+_UNHEARD = noted(
+    "nobody hears that the clock '%(clock)s' ran out (%(urgencies)s); add a row, or one with rung %(none)s"
+)
 PERSONS = ("handler", "head")
 RECIPIENTS = (*PERSONS, *OFFICES)
 
@@ -33,12 +37,13 @@ def ladder(survey: Survey) -> Iterator[Fault]:
 def _rung(row: Row) -> Iterator[Fault]:
     for name in ("rung", "to", "letter"):
         if not row.cells[name]:
-            yield Fault(LADDER, row.line, name, "is empty; a rung needs a name, a letter and somebody it reaches")
+            yield Fault(LADDER, row.line, name, said("is empty; a rung needs a name, a letter and somebody it reaches"))
     if message := span_fault(row.cells["offset"]):
-        yield Fault(LADDER, row.line, "offset", f"{message}; before the due moment it begins with a minus")
+        message = said("%(fault)s; before the due moment it begins with a minus", fault=message)
+        yield Fault(LADDER, row.line, "offset", message)
     for one in split(row.cells["to"]):
         if one not in RECIPIENTS:
-            yield Fault(LADDER, row.line, "to", f"unknown recipient '{one}'{meant(one, RECIPIENTS)}")
+            yield Fault(LADDER, row.line, "to", unknown(noted("recipient"), one, RECIPIENTS))
 
 
 def _silence(survey: Survey, table: Table, times: Table) -> Iterator[Fault]:
@@ -58,10 +63,11 @@ def _silence(survey: Survey, table: Table, times: Table) -> Iterator[Fault]:
                 silent.setdefault(name, []).append(urgency)
     for name, urgencies in silent.items():
         several = ", ".join(dict.fromkeys(urgencies))
-        message = f"nobody hears that the clock '{name}' ran out ({several}); add a row, or one with rung {NONE}"
+        message = said(_UNHEARD, clock=name, urgencies=several, none=NONE)
         yield Fault(LADDER, table.rows[-1].line if table.rows else 0, "clock", message)
     for line, (above, clock) in misplaced.items():
-        message = f"rung {NONE} stands below line {above}, which is for '{clock}' too; move it above"
+        below = noted("rung %(none)s stands below line %(line)s, which is for '%(clock)s' too; move it above")
+        message = said(below, none=NONE, line=above, clock=clock)
         yield Fault(LADDER, line, "rung", message)
     yield from unused(survey, table, used)
 

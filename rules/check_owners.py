@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from rules.cells import words_of
 from rules.cover import Cover
 from rules.departments import BY_PLACE, SEPARATOR
-from rules.faults import Fault, meant
+from rules.faults import Fault, meant, unknown
 from rules.routing import backstop, split
+from rules.said import NOTHING, noted, said
 from rules.survey import CATEGORIES, DEPARTMENTS, DISTRICTS, Survey
 from rules.tables import Row, Table
 
@@ -43,16 +44,19 @@ def _offices(survey: Survey) -> Iterator[Fault]:
     strange = [office for office in count if office not in OFFICES]
     for office in strange:
         line = survey.line(DEPARTMENTS, f"office: {office}")
-        yield Fault(DEPARTMENTS, line, "office", f"unknown office '{office}'{meant(office, OFFICES)}")
+        yield Fault(DEPARTMENTS, line, "office", unknown(noted("office"), office, OFFICES))
     near = " ".join(meant(office, OFFICES) for office in strange)
     for office in OFFICES:
         if not count[office] and office not in near:
-            message = f"no department has 'office: {office}'; every process needs one, so give it to a department"
-            yield Fault(DEPARTMENTS, 0, "office", message)
+            nobody = noted(
+                "no department has 'office: %(office)s'; every process needs one, so give it to a department"
+            )
+            yield Fault(DEPARTMENTS, 0, "office", said(nobody, office=office))
         elif count[office] > 1:
             codes = ", ".join(code for held, code in holders if held == office)
             line = survey.line(DEPARTMENTS, f"office: {office}", last=True)
-            yield Fault(DEPARTMENTS, line, "office", f"'office: {office}' has to be one department, not {codes}")
+            message = said("'office: %(office)s' has to be one department, not %(codes)s", office=office, codes=codes)
+            yield Fault(DEPARTMENTS, line, "office", message)
 
 
 def _names(survey: Survey) -> Iterator[Fault]:
@@ -62,44 +66,48 @@ def _names(survey: Survey) -> Iterator[Fault]:
         for name in {district.short, *district.name.values(), *district.names}:
             if (other := seen.setdefault(name, code)) != code:
                 line = survey.line(DISTRICTS, f"code: {code}")
-                yield Fault(DISTRICTS, line, "names", f"'{name}' names both '{other}' and '{code}'; give each its own")
+                both = noted("'%(name)s' names both '%(one)s' and '%(two)s'; give each its own")
+                yield Fault(DISTRICTS, line, "names", said(both, name=name, one=other, two=code))
 
 
 def _strange_places(survey: Survey) -> Iterator[Fault]:
     """Streets of a district that does not exist."""
     for place in dict.fromkeys(d.district for d in survey.book.departments.values() if d.district):
-        if message := survey.unknown("district", place, survey.book.districts, DISTRICTS):
+        if message := survey.unknown(noted("district"), place, survey.book.districts, DISTRICTS):
             yield Fault(DEPARTMENTS, 0, f"streets.{place}", message)
 
 
 def _lead(survey: Survey, row: Row) -> Iterator[Fault]:
     lead = row.cells["lead"]
     if not lead:
-        yield Fault(CATALOGUE, row.line, "lead", "is empty; a row has to name a lead department")
+        yield Fault(CATALOGUE, row.line, "lead", said("is empty; a row has to name a lead department"))
     elif len(split(lead)) > 1:
-        message = f"'{lead}' names several; there is exactly one lead, the others are partners"
+        message = said("'%(lead)s' names several; there is exactly one lead, the others are partners", lead=lead)
         yield Fault(CATALOGUE, row.line, "lead", message)
     else:
         yield from _owner(survey, row, "lead", lead)
         if lead in split(row.cells["partners"]):
-            yield Fault(CATALOGUE, row.line, "partners", f"'{lead}' is the lead of this row already; take it out here")
+            message = said("'%(lead)s' is the lead of this row already; take it out here", lead=lead)
+            yield Fault(CATALOGUE, row.line, "partners", message)
 
 
 def _owner(survey: Survey, row: Row, column: str, cell: str) -> Iterator[Fault]:
     known = survey.book.departments
     if not cell.endswith(BY_PLACE):
-        if message := survey.unknown("department", cell, known, DEPARTMENTS):
+        if message := survey.unknown(noted("department"), cell, known, DEPARTMENTS):
             yield Fault(CATALOGUE, row.line, column, message)
         return
     unit, places = cell.removesuffix(BY_PLACE), _places(survey, row)
     without = [place for place in places if f"{place}-{unit}" not in known]
-    if not without or survey.unknown("unit", unit, (), DEPARTMENTS) is None:
+    if not without or survey.unknown(noted("unit"), unit, (), DEPARTMENTS) is None:
         return
     if len(without) == len(places):
         units = sorted({c.removeprefix(f"{d.district}-") for c, d in known.items() if d.district in places})
-        message = f"no district has a unit '{unit}' (district_units in {DEPARTMENTS}){meant(unit, units)}"
+        no_unit = noted("no district has a unit '%(unit)s' (district_units in %(file)s)%(cure)s")
+        message = said(no_unit, unit=unit, file=DEPARTMENTS, cure=meant(unit, units))
     else:
-        message = f"'{unit}' is missing in {', '.join(without)}; add it there in {DEPARTMENTS}, or name these districts"
+        missing = noted("'%(unit)s' is missing in %(places)s; add it there in %(file)s, or name these districts")
+        message = said(missing, unit=unit, places=", ".join(without), file=DEPARTMENTS)
     yield Fault(CATALOGUE, row.line, column, message)
 
 
@@ -112,7 +120,7 @@ def _places(survey: Survey, row: Row) -> Sequence[str]:
 def _backstop(table: Table) -> Iterator[Fault]:
     last = table.rows[-1] if table.rows else None
     if last is not None and (not backstop(last) or BY_PLACE in last.cells["lead"]):
-        message = "the last row has to be a backstop: blank category and district, and a lead that needs no place"
+        message = said("the last row has to be a backstop: blank category and district, and a lead that needs no place")
         yield Fault(CATALOGUE, last.line, "lead", message)
 
 
@@ -123,7 +131,8 @@ def _hidden(table: Table) -> Iterator[Fault]:
         for above in table.rows[:n]:
             valid = above.valid[0] <= row.valid[0] and row.valid[1] <= above.valid[1]
             if valid and _owns(above, row) and all(cover(above, row) for cover in covers):
-                message = f"is never reached: line {above.line} takes everything this row would take; move it above"
+                never = noted("is never reached: line %(line)s takes everything this row would take; move it above")
+                message = said(never, line=above.line)
                 yield Fault(CATALOGUE, row.line, "", message)
                 break
 
@@ -147,9 +156,13 @@ def _ownerless(survey: Survey, table: Table) -> Iterator[Fault]:
                 told.add(code)
                 found.setdefault((node.parent, tuple(alone[code])), []).append(code)
     for (_, without), codes in found.items():
-        where = "" if len(without) == len(survey.book.districts) else f" in {', '.join(without)}"
-        said = f"category {', '.join(map(repr, codes))} has no owner{where}"
-        yield Fault(CATEGORIES, 0, _path(codes[0]), f"{said}: only the backstop takes it; add a row to {CATALOGUE}")
+        everywhere = len(without) == len(survey.book.districts)
+        where = NOTHING if everywhere else said(" in %(places)s", places=", ".join(without))
+        message = said(
+            "category %(codes)s has no owner%(where)s: only the backstop takes it; add a row to %(file)s",
+            codes=", ".join(map(repr, codes)), where=where, file=CATALOGUE,
+        )  # fmt: skip
+        yield Fault(CATEGORIES, 0, _path(codes[0]), message)
 
 
 def _leaves(survey: Survey, code: str) -> list[str]:

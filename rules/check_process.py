@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rules.actions import BY_KIND
 from rules.draft import WHOLE_CASE
-from rules.faults import Fault, meant
+from rules.faults import Fault, meant, unknown
 from rules.parties import ABOVE
 from rules.process import PERSON, PauseReason, Process, Stage, StageKind
+from rules.said import Said, noted, said
 from rules.survey import DEPARTMENTS, DISTRICTS, Survey, file_of
 from rules.tables import Row
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from rules.rulebook import Rulebook
 
 _HAS_PARTY = (StageKind.FIRST_CONTACT, StageKind.REVIEW)
-Told = Iterator[tuple[str, str]]
+_NOWHERE = noted("row '%(row)s' of %(table)s.csv turns it into '%(word)s', which leads nowhere; add it to outcomes")
+Told = Iterator[tuple[str, Said]]
 """Path in the file, and what is wrong there."""
 
 
@@ -32,7 +34,7 @@ def processes(survey: Survey) -> Iterator[Fault]:
         for department in survey.book.departments.values():
             placed = department.district is None or department.district in survey.book.districts
             if placed and department.above and department.above not in survey.book.departments:
-                message = f"unknown department '{department.above}'{meant(department.above, survey.book.departments)}"
+                message = unknown(noted("department"), department.above, survey.book.departments)
                 yield Fault(DEPARTMENTS, 0, "above", message)
 
 
@@ -45,7 +47,7 @@ def _above_each_other(survey: Survey) -> Iterator[Fault]:
             chain.append(str(above))
         if above == code and code not in told:
             told.update(chain)
-            message = f"{', '.join(chain)} are above each other; somebody has to be at the top"
+            message = said("%(chain)s are above each other; somebody has to be at the top", chain=", ".join(chain))
             yield Fault(DEPARTMENTS, survey.line(DEPARTMENTS, f"code: {code},"), "above", message)
 
 
@@ -75,16 +77,18 @@ def _process(survey: Survey, process: Process) -> Told:
 def _party(survey: Survey, _process: Process, stage: Stage) -> Told:
     known = [ABOVE, *survey.book.offices, *survey.book.departments]
     for name in stage.party:
-        if message := survey.unknown("office or department", name, known, DEPARTMENTS):
+        if message := survey.unknown(noted("office or department"), name, known, DEPARTMENTS):
             yield "party", message
     if stage.party and stage.kind not in _HAS_PARTY:
-        yield "party", f"only a stage of kind {' or '.join(_HAS_PARTY)} has one; the lead comes from the catalogue"
+        only = said("only a stage of kind %(kinds)s has one; the lead comes from the catalogue", kinds=[*_HAS_PARTY])
+        yield "party", only
     if stage.kind == StageKind.REVIEW and not stage.party:
-        yield "party", f"a review needs somebody who did not decide: an office, a department, or '{ABOVE}'"
+        needed = noted("a review needs somebody who did not decide: an office, a department, or '%(above)s'")
+        yield "party", said(needed, above=ABOVE)
     if stage.kind == StageKind.REVIEW and "reviewer" not in stage.letters:
-        yield "letters", "nobody tells the reviewer; add 'reviewer: review_task'"
+        yield "letters", said("nobody tells the reviewer; add 'reviewer: review_task'")
     if stage.routed_by == PERSON and stage.kind != StageKind.FIRST_CONTACT:
-        yield "routed_by", "only a stage of kind first_contact dispatches"
+        yield "routed_by", said("only a stage of kind first_contact dispatches")
 
 
 def _guards(survey: Survey, _process: Process, stage: Stage) -> Told:
@@ -92,24 +96,22 @@ def _guards(survey: Survey, _process: Process, stage: Stage) -> Told:
     for action, guard in stage.guards.items():
         verdicts = {row.cells["verdict"] for row in survey.rows(guard.table)}
         if action not in possible:
-            yield f"guards.{action}", f"unknown action of this stage '{action}'{meant(action, possible)}"
+            yield f"guards.{action}", unknown(noted("action of this stage"), action, possible)
         if verdicts and guard.needs not in verdicts:
-            yield (
-                f"guards.{action}.needs",
-                f"no row of {guard.table}.csv says '{guard.needs}'{meant(guard.needs, verdicts)}",
-            )
+            cure = meant(guard.needs, verdicts)
+            never = noted("no row of %(table)s.csv says '%(word)s'%(cure)s")
+            yield f"guards.{action}.needs", said(never, table=guard.table, word=guard.needs, cure=cure)
 
 
 def _choices(survey: Survey, process: Process, stage: Stage) -> Told:
     for outcome, table in stage.chosen_by.items():
         if outcome not in stage.outcomes:
-            yield f"chosen_by.{outcome}", f"unknown outcome '{outcome}'{meant(outcome, stage.outcomes)}"
+            yield f"chosen_by.{outcome}", unknown(noted("outcome"), outcome, stage.outcomes)
         mine = {"process": process.name, "stage": stage.name, "outcome": outcome}
         for row in survey.rows(table):
             turned = row.cells["becomes"]
             if _may_fit(row, mine) and turned and turned not in stage.outcomes:
-                row_says = f"row '{row.id}' of {table}.csv turns it into '{turned}'"
-                yield f"chosen_by.{outcome}", f"{row_says}, which leads nowhere; add it to outcomes"
+                yield f"chosen_by.{outcome}", said(_NOWHERE, row=row.id, table=table, word=turned)
 
 
 def _may_fit(row: Row, facts: Mapping[str, str]) -> bool:
@@ -121,21 +123,21 @@ def _pause(process: Process, reason: PauseReason) -> Told:
     known = {name for stage in process.stages.values() for name in stage.clocks}
     for clock in reason.clocks:
         if clock == WHOLE_CASE or clock in process.clocks:
-            yield "clocks", f"'{clock}' never stands still; it is the clock of the whole case"
+            yield "clocks", said("'%(clock)s' never stands still; it is the clock of the whole case", clock=clock)
         elif clock not in known:
-            yield "clocks", f"unknown clock '{clock}'{meant(clock, known)}"
+            yield "clocks", unknown(noted("clock"), clock, known)
     for role in reason.by:
         if not any("pause" in stage.actions.get(role, ()) for stage in process.stages.values()):
-            yield "by", f"no stage lets the {role} pause; add 'pause' and 'resume' to its actions"
+            yield "by", said("no stage lets the %(role)s pause; add 'pause' and 'resume' to its actions", role=role)
 
 
 def _resumable(_survey: Survey, process: Process, stage: Stage) -> Told:
     may_pause = {role for reason in process.pauses.values() for role in reason.by}
     for role, names in stage.actions.items():
         if ("pause" in names) != ("resume" in names):
-            yield f"actions.{role}", "'pause' and 'resume' belong together"
+            yield f"actions.{role}", said("'pause' and 'resume' belong together")
         if "pause" in names and role not in may_pause:
-            yield f"actions.{role}", "no reason in 'pauses' lets this party pause; name it there in 'by'"
+            yield f"actions.{role}", said("no reason in 'pauses' lets this party pause; name it there in 'by'")
 
 
 _LOOKS: tuple[Callable[[Survey, Process, Stage], Told], ...] = (_party, _guards, _choices, _resumable)

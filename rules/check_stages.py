@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rules.actions import BY_KIND
 from rules.case import CLOSED, Role
-from rules.faults import Fault, like, meant
+from rules.faults import Fault, like, meant, unknown
 from rules.process import Process, Stage, StageKind
+from rules.said import Said, noted, said
 from rules.survey import Survey, file_of
 
 WITHDRAWN = "withdrawn"
@@ -28,7 +29,7 @@ LETTERS: Mapping[str, Sequence[str]] = {
     "feedback": ("citizen", "explained"),
 }
 """Kind of stage -> the letters it writes."""
-Told = Iterator[tuple[str, str]]
+Told = Iterator[tuple[str, Said]]
 """Path in the file, and what is wrong there."""
 
 
@@ -48,17 +49,27 @@ def stages(survey: Survey) -> Iterator[Fault]:
 def _start(process: Process) -> Told:
     for name, value in process.caps.model_dump().items():
         if value is not None and value < 0:
-            yield f"caps.{name}", f"'{value}' is less than nothing; write 0 or more"
+            yield f"caps.{name}", said("'%(value)s' is less than nothing; write 0 or more", value=value)
     if process.start not in process.stages:
-        yield "start", f"no stage '{process.start}'{meant(process.start, process.stages)}"
+        yield "start", _no_stage(process.start, process.stages)
     elif process.stages[process.start].kind != StageKind.FIRST_CONTACT:
-        yield "start", f"a complaint starts in a stage of kind {StageKind.FIRST_CONTACT}; '{process.start}' is none"
+        first = noted("a complaint starts in a stage of kind %(kind)s; '%(stage)s' is none")
+        yield "start", said(first, kind=StageKind.FIRST_CONTACT, stage=process.start)
+
+
+def _no_stage(name: str, known: Iterable[str]) -> Said:
+    return said("no stage '%(stage)s'%(cure)s", stage=name, cure=meant(name, known))
+
+
+def _no_task(party: str, kind: str, known: Iterable[str]) -> Said:
+    cure = meant(party, known)
+    return said("the %(party)s has no task in a stage of kind %(kind)s%(cure)s", party=party, kind=kind, cure=cure)
 
 
 def _targets(process: Process, stage: Stage) -> Told:
     for outcome, target in stage.outcomes.items():
         if target not in process.stages and target != CLOSED:
-            yield f"outcomes.{outcome}", f"no stage '{target}'{meant(target, [*process.stages, CLOSED])}"
+            yield f"outcomes.{outcome}", _no_stage(target, [*process.stages, CLOSED])
 
 
 def _parties(stage: Stage) -> list[Role]:
@@ -69,15 +80,15 @@ def _actions(_process: Process, stage: Stage) -> Told:
     known, parties = BY_KIND[stage.kind], _parties(stage)
     for party, names in stage.actions.items():
         if party not in parties:
-            yield f"actions.{party}", f"the {party} has no task in a stage of kind {stage.kind}{meant(party, parties)}"
+            yield f"actions.{party}", _no_task(party, stage.kind, parties)
         for name in names:
             if name not in known:
-                yield f"actions.{party}", f"unknown action '{name}'{meant(name, known)}"
+                yield f"actions.{party}", unknown(noted("action"), name, known)
         if len(set(names)) < len(names):
-            yield f"actions.{party}", "an action is there twice; take one out"
+            yield f"actions.{party}", said("an action is there twice; take one out")
     owners = PARTIES.get(stage.kind) or parties
     if stage.owner not in owners:
-        yield "owner", f"the {stage.owner} has no task in a stage of kind {stage.kind}{meant(stage.owner, owners)}"
+        yield "owner", _no_task(stage.owner, stage.kind, owners)
 
 
 def offered(process: Process, stage: Stage) -> dict[str, str]:
@@ -87,18 +98,18 @@ def offered(process: Process, stage: Stage) -> dict[str, str]:
     return always | here
 
 
-def possible(process: Process, stage: Stage) -> dict[str, tuple[str, str]]:
+def possible(process: Process, stage: Stage) -> dict[str, tuple[Said, str]]:
     """Outcome -> what brings it about, and where in the stage that is said."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[Said, str]] = {}
     for action, where in offered(process, stage).items():
         if action in BY_KIND[stage.kind]:
-            found |= dict.fromkeys(BY_KIND[stage.kind][action].outcomes, (f"'{action}'", where))
+            found |= dict.fromkeys(BY_KIND[stage.kind][action].outcomes, (Said(f"'{action}'"), where))
     for clock, spec in stage.clocks.items():
         if spec.on_due:
-            found.setdefault(spec.on_due, (f"the clock '{clock}'", f"clocks.{clock}.on_due"))
+            found.setdefault(spec.on_due, (said("the clock '%(clock)s'", clock=clock), f"clocks.{clock}.on_due"))
     if getattr(stage, "routed_by", "catalogue") == "catalogue":
-        found |= dict.fromkeys(AUTOMATIC.get(stage.kind, ()), ("the catalogue", "outcomes"))
-    return found | dict.fromkeys(getattr(stage, "verdicts", ()), ("the reviewer", "verdicts"))
+        found |= dict.fromkeys(AUTOMATIC.get(stage.kind, ()), (said("the catalogue"), "outcomes"))
+    return found | dict.fromkeys(getattr(stage, "verdicts", ()), (said("the reviewer"), "verdicts"))
 
 
 def _outcomes(process: Process, stage: Stage) -> Told:
@@ -113,23 +124,26 @@ def _outcomes(process: Process, stage: Stage) -> Told:
             continue
         if meaning := like(outcome, idle)[:1]:
             idle.remove(meaning[0])
-            said = (meaning[0], outcome) if where.startswith(("actions", "outcomes")) else (outcome, meaning[0])
-            place = f"outcomes.{meaning[0]}" if said[1] == outcome else where
-            yield place, f"unknown outcome '{said[0]}'; did you mean {said[1]}?"
+            word, right = (meaning[0], outcome) if where.startswith(("actions", "outcomes")) else (outcome, meaning[0])
+            yield f"outcomes.{word}" if right == outcome else where, unknown(noted("outcome"), word, [right])
         else:
-            yield where, f"{by} may end with '{outcome}', which leads nowhere; add '{outcome}: …' to outcomes"
+            nowhere = noted("%(by)s may end with '%(outcome)s', which leads nowhere; add '%(outcome)s: …' to outcomes")
+            yield where, said(nowhere, by=by, outcome=outcome)
 
 
 def _clocks(process: Process, stage: Stage) -> Told:
     parties, actions = _parties(stage), offered(process, stage)
     for name, spec in stage.clocks.items():
         if spec.holder not in parties:
-            said = f"the {spec.holder} has no task in a stage of kind {stage.kind}, so this clock never starts"
-            yield f"clocks.{name}.holder", said + meant(spec.holder, parties)
+            never = noted("the %(party)s has no task in a stage of kind %(kind)s, so this clock never starts%(cure)s")
+            cure = meant(spec.holder, parties)
+            yield f"clocks.{name}.holder", said(never, party=spec.holder, kind=stage.kind, cure=cure)
         if spec.stopped_by and spec.stopped_by not in actions:
-            yield f"clocks.{name}.stopped_by", f"nobody may '{spec.stopped_by}' here{meant(spec.stopped_by, actions)}"
+            cure = meant(spec.stopped_by, actions)
+            message = said("nobody may '%(action)s' here%(cure)s", action=spec.stopped_by, cure=cure)
+            yield f"clocks.{name}.stopped_by", message
     if "extend" in actions and not any(spec.extendable for spec in stage.clocks.values()):
-        yield actions["extend"], "'extend' moves a clock, and none of this stage is 'extendable: true'"
+        yield actions["extend"], said("'extend' moves a clock, and none of this stage is 'extendable: true'")
 
 
 def _letters(_process: Process, stage: Stage) -> Told:
@@ -137,8 +151,11 @@ def _letters(_process: Process, stage: Stage) -> Told:
     for name in needed:
         if not stage.letters.get(name):
             near = like(name, [one for one in stage.letters if one not in needed])
-            cure = f"'{near[0]}' is unknown; did you mean {name}?" if near else f"add '{name}: …' to letters"
-            yield "letters", f"nobody knows which letter is written for '{name}'; {cure}"
+            cure = said("add '%(name)s: …' to letters", name=name)
+            if near:
+                cure = said("'%(word)s' is unknown; did you mean %(near)s?", word=near[0], near=name)
+            message = said("nobody knows which letter is written for '%(name)s'; %(cure)s", name=name, cure=cure)
+            yield "letters", message
 
 
 def _ways(process: Process) -> Told:
@@ -147,18 +164,16 @@ def _ways(process: Process) -> Told:
     reached = _closure({process.start}, ways)
     for name in process.stages:
         if name not in reached:
-            yield f"stages.{name}", "no case ever reaches this stage; let an outcome of another stage lead to it"
+            yield f"stages.{name}", said("no case ever reaches this stage; let an outcome of another stage lead to it")
     back = {name: {other for other, targets in ways.items() if name in targets} for name in [*ways, CLOSED]}
     ending = _closure({CLOSED}, back)
     for name in sorted(reached - ending):
         if not ways[name] or ways[name] == {name}:
-            yield f"stages.{name}", "a case cannot leave this stage; give somebody an action that ends it"
+            yield f"stages.{name}", said("a case cannot leave this stage; give somebody an action that ends it")
     lost = [name for name in process.stages if name in reached - ending]
     if lost and not any(not ways[name] or ways[name] == {name} for name in lost):
-        yield (
-            f"stages.{lost[0]}",
-            f"a case never ends once it is here: from {', '.join(lost)} nothing leads to {CLOSED}",
-        )
+        never = noted("a case never ends once it is here: from %(stages)s nothing leads to %(closed)s")
+        yield f"stages.{lost[0]}", said(never, stages=", ".join(lost), closed=CLOSED)
 
 
 def _next(process: Process, stage: Stage) -> set[str]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from rules.faults import Fault
 from rules.records import read_record, whole
+from rules.said import said
 from rules.tenure import Dated, Person, Term, Terms, Text, in_office
 from rules.tenure import Record as _Record
 
@@ -28,7 +29,7 @@ LANGUAGES = ("zh", "en")
 
 def _in_both(words: Mapping[str, str]) -> Mapping[str, str]:
     if sorted(words) != sorted(LANGUAGES):
-        raise ValueError("has to be given in zh and en, and in nothing else")
+        raise ValueError(said("has to be given in zh and en, and in nothing else"))
     return words
 
 
@@ -90,7 +91,8 @@ def _fills(text: str) -> str:
     try:
         text.format(district="", nth=0)
     except (KeyError, IndexError, ValueError, AttributeError):
-        raise ValueError(f"'{text}' cannot be filled in; only {{district}} and {{nth}} may be in brackets") from None
+        wrong = said("'%(text)s' cannot be filled in; only {district} and {nth} may be in brackets", text=text)
+        raise ValueError(wrong) from None
     return text
 
 
@@ -203,4 +205,5 @@ def _twice(records: Sequence[Any], text: str, file: str) -> Iterator[Fault]:
         if codes.count(record.code) > 1 and code not in told:
             told.add(code)
             lines = [n for n, line in enumerate(text.splitlines(), 1) if re.search(rf"(code|unit): *{code}\b", line)]
-            yield Fault(file, lines[-1] if lines else 0, "code", f"'{code}' is the code of two; give each its own")
+            message = said("'%(code)s' is the code of two; give each its own", code=code)
+            yield Fault(file, lines[-1] if lines else 0, "code", message)

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from rules.said import NOTHING, Said, noted, said
+
 FEW = 16
 """So many words can be listed in a sentence."""
 
@@ -21,7 +23,7 @@ class Fault:
     file: str
     line: int
     cell: str
-    message: str
+    message: Said
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -42,12 +44,17 @@ def like(word: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(word, [str(one) for one in known], 3)
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def meant(word: str, known: Iterable[str]) -> Said:
     """The end of a sentence about an unknown ``word``: what it may have been meant to be; all there is, when little."""
     choices = [str(one) for one in known]
     if near := like(word, choices):
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; use one of: {', '.join(choices)}" if 0 < len(choices) <= FEW else ""
+        return said("; did you mean %(near)s?", near=near)
+    return said("; use one of: %(words)s", words=", ".join(choices)) if 0 < len(choices) <= FEW else NOTHING
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> Said:
+    """A sentence about a word that is not among the ``known``; ``what``: what it should be, as a message id."""
+    return said("unknown %(what)s '%(word)s'%(cure)s", what=said(what), word=word, cure=meant(word, known))
 
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -92,34 +99,41 @@ def read_yaml(text: str, file: str) -> tuple[Any, list[Fault]]:
         data = loader.get_single_data()
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
-        raise RulebookFaults([Fault(file, line, "", f"is not valid YAML: {_hint(fault, text, line)}")]) from fault
+        raise RulebookFaults([Fault(file, line, "", _hint(fault, text, line))]) from fault
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
-        raise RulebookFaults([Fault(file, 0, "", f"is not valid YAML: {fault}")]) from fault
-    twice = "is there twice; each key may stand only once, so rename or join one of them"
-    return data, [Fault(file, line, key, f"'{key}' {twice}") for line, key in dict.fromkeys(loader.twice)]
+        raise RulebookFaults([Fault(file, 0, "", said("is not valid YAML: %(problem)s", problem=fault))]) from fault
+    twice = noted("'%(key)s' is there twice; each key may stand only once, so rename or join one of them")
+    return data, [Fault(file, line, key, said(twice, key=key)) for line, key in dict.fromkeys(loader.twice)]
 
 
-def _hint(fault: yaml.MarkedYAMLError, text: str, line: int) -> str:
+def _hint(fault: yaml.MarkedYAMLError, text: str, line: int) -> Said:
     """The parser's words, and what it most often was."""
     problem, near = str(fault.problem), "\n".join(text.splitlines()[max(line - 2, 0) : line])
     signs = (cure for sign, cure in _SIGNS.items() if sign in near)
-    return f"{problem}{next(signs, next((cure for words, cure in _HINTS.items() if words in problem), ''))}"
+    cure = next(signs, next((cure for words, cure in _HINTS.items() if words in problem), NOTHING))
+    return said("is not valid YAML: %(problem)s%(cure)s", problem=problem, cure=cure)
 
 
 _SIGNS = {
-    "<<<<<<<": "; two texts were merged here and nobody chose; keep one and take the marks out",
-    "=======": "; two texts were merged here and nobody chose; keep one and take the marks out",
-    "：": "; a Chinese colon does not count, write ':' and a blank",
-    "，": "; a Chinese comma does not count, write ','",
-    "\t": "; indent with spaces, never with tabs",
+    "<<<<<<<": said("; two texts were merged here and nobody chose; keep one and take the marks out"),
+    "=======": said("; two texts were merged here and nobody chose; keep one and take the marks out"),
+    "：": said("; a Chinese colon does not count, write ':' and a blank"),
+    "，": said("; a Chinese comma does not count, write ','"),
+    "\t": said("; indent with spaces, never with tabs"),
 }
 """What stands at the line, or just above -> what it most often was."""
 _HINTS = {
-    "cannot start any token": "; indent with spaces, never with tabs, and put quotes around a text with special signs",
-    "mapping values are not allowed": "; look for a second ':' in the line, or for a line that is indented too far",
-    "could not find expected ':'": "; look for a line without ':' here or just above",
-    "did not find expected": "; look for a bracket or a quote that is not closed, or a line that is not indented alike",
-    "unexpected end of stream": "; look for a quote that is not closed",
+    "cannot start any token": said(
+        "; indent with spaces, never with tabs, and put quotes around a text with special signs"
+    ),
+    "mapping values are not allowed": said(
+        "; look for a second ':' in the line, or for a line that is indented too far"
+    ),
+    "could not find expected ':'": said("; look for a line without ':' here or just above"),
+    "did not find expected": said(
+        "; look for a bracket or a quote that is not closed, or a line that is not indented alike"
+    ),
+    "unexpected end of stream": said("; look for a quote that is not closed"),
 }
 
 

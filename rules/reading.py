@@ -16,6 +16,7 @@ from rules.departments import Department, District, Words, read_departments, rea
 from rules.faults import Fault, RulebookFaults, like, meant
 from rules.guards import FACTS
 from rules.process import Process, read_process
+from rules.said import noted, said
 from rules.shadows import shadows
 from rules.table_text import OWN, csv_lines, examine
 from rules.tables import OUTPUT, VALID_FROM, VALID_UNTIL, Table
@@ -51,7 +52,9 @@ TABLES = {
 DESCRIPTIONS = ("departments.yaml", "districts.yaml", "categories.yaml", "calendar.yaml", CLAUSES)
 PROCESSES = "process/"
 STANDARD_FILE = "process/standard.yaml"
-_PATTERN = "; take the one of rules/qingdao as a pattern"
+_NO_TABLE = noted("is no table of the rules, and no process names it%(cure)s")
+_NO_FILE = noted("is no file of a rulebook%(cure)s")
+_PATTERN = said("; take the one of rules/qingdao as a pattern")
 GUARD = Shape(("action",), ("verdict", "zh", "en"), may=FACTS)
 """What a table needs that guards an action (``guards`` of a stage)."""
 TURN = Shape(("outcome",), ("becomes",), may=FACTS)
@@ -106,8 +109,8 @@ class Reading:
     def _lacks(self, name: str) -> None:
         """A file that is not there; one that is called almost like it is named."""
         near = [file for file in self.files if file not in self._known() and _stem(file) == _stem(name)]
-        cure = f"; is it {near[0]}? Rename that" if near else _PATTERN
-        self.faults.append(Fault(name, 0, "", f"is missing from the rulebook{cure}"))
+        cure = said("; is it %(file)s? Rename that", file=near[0]) if near else _PATTERN
+        self.faults.append(Fault(name, 0, "", said("is missing from the rulebook%(cure)s", cure=cure)))
         self.doubtful.add(name)
         self.lost.add(name)
 
@@ -136,12 +139,8 @@ class Reading:
         for name in self.files:
             if name not in known and not _is_process(name) and not (may_be_named and name.endswith(".csv")):
                 absent = [one for one in known if one not in self.files]
-                what = (
-                    "is no table of the rules, and no process names it"
-                    if name.endswith(".csv")
-                    else "is no file of a rulebook"
-                )
-                yield Fault(name, 0, "", f"{what}{meant(name, absent) or '; remove it, or mend its name'}")
+                cure = meant(name, absent) or said("; remove it, or mend its name")
+                yield Fault(name, 0, "", said(_NO_TABLE if name.endswith(".csv") else _NO_FILE, cure=cure))
 
     def tables(self, processes: Iterable[Process]) -> dict[str, Table]:
         """Every table that can at least be looked at."""
@@ -181,9 +180,8 @@ class Reading:
         found = {name: process for name, process in read.items() if process is not None}
         for name, process in found.items():
             if _stem(name) != process.name:
-                self.faults.append(
-                    Fault(name, 0, "name", f"'{process.name}' has to be the name of its file; change one of them")
-                )
+                message = said("'%(name)s' has to be the name of its file; change one of them", name=process.name)
+                self.faults.append(Fault(name, 0, "name", message))
         if STANDARD_FILE not in names:
             self._lacks(STANDARD_FILE)
         return {process.name: process for process in found.values()}
@@ -212,9 +210,10 @@ def _columns(table: Table, shape: Shape, file: str) -> Iterator[Fault]:
     missing = [name for name in wanted if name not in have]
     for name in have:
         if name not in wanted and name not in shape.may:
-            yield Fault(file, 1, name, f"this table has no such column{meant(name, missing or [*wanted, *OWN])}")
+            cure = meant(name, missing or [*wanted, *OWN])
+            yield Fault(file, 1, name, said("this table has no such column%(cure)s", cure=cure))
             missing = [one for one in missing if one not in like(name, missing)[:1]]
     for name in missing:
-        yield Fault(file, 1, name, "this column is missing; a blank cell in it means any")
+        yield Fault(file, 1, name, said("this column is missing; a blank cell in it means any"))
     if shape.needs_all and not table.collect:
-        yield Fault(file, 1, "id", "this table counts every row that fits; write id:collect")
+        yield Fault(file, 1, "id", said("this table counts every row that fits; write id:collect"))

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rules.faults import Fault, RulebookFaults, like, line_of, meant, read_yaml
+from rules.faults import Fault, RulebookFaults, like, line_of, meant, read_yaml, unknown
+from rules.said import Said, noted, said, told_by
 
 R = TypeVar("R", bound=BaseModel)
 T = TypeVar("T")
@@ -18,23 +19,26 @@ Path = tuple[Step, ...]
 
 _ATTEMPTS = 20
 _QUOTED = re.compile("'([^']*)'")
-_CODE = "use small letters, digits and hyphens, such as traffic-police"
+_NO_CODE = noted("'%(word)s' is no code; use small letters, digits and hyphens, such as traffic-police")
+_NO_MAIL = noted("'%(word)s' is no mail address or the end of one")
+_NUMBER = noted("'%(value)s' has to be in quotes; without them it is read as a number")
+_NO_TEXT = noted("'%(value)s' has to be in quotes; without them it is read as more than a text")
 _PLAIN: Mapping[str, str] = {
-    "missing": "is missing; add it",
-    "string_too_short": "is empty; write something",
-    "too_short": "is empty; it needs at least one",
-    "bool": "has to be true or false",
-    "int": "'{input}' is not a whole number",
-    "date": "'{input}' is not a day; write it as 2027-01-31",
-    "greater_than_equal": "'{input}' is too small; the least is {ge}",
-    "less_than_equal": "'{input}' is too large; the most is {le}",
-    "recursion_loop": "refers to itself; write it out instead",
-    "dict": "has to hold keys with values, such as 'zh: …'",
-    "mapping": "has to hold keys with values, such as 'zh: …'",
-    "model": "has to hold keys with values, such as 'zh: …'",
-    "list": "has to be a list, such as [a, b]",
-    "tuple": "has to be a list, such as [a, b]",
-    "sequence": "has to be a list, such as [a, b]",
+    "missing": noted("is missing; add it"),
+    "string_too_short": noted("is empty; write something"),
+    "too_short": noted("is empty; it needs at least one"),
+    "bool": noted("has to be true or false"),
+    "int": noted("'%(input)s' is not a whole number"),
+    "date": noted("'%(input)s' is not a day; write it as 2027-01-31"),
+    "greater_than_equal": noted("'%(input)s' is too small; the least is %(ge)s"),
+    "less_than_equal": noted("'%(input)s' is too large; the most is %(le)s"),
+    "recursion_loop": noted("refers to itself; write it out instead"),
+    "dict": noted("has to hold keys with values, such as 'zh: …'"),
+    "mapping": noted("has to hold keys with values, such as 'zh: …'"),
+    "model": noted("has to hold keys with values, such as 'zh: …'"),
+    "list": noted("has to be a list, such as [a, b]"),
+    "tuple": noted("has to be a list, such as [a, b]"),
+    "sequence": noted("has to be a list, such as [a, b]"),
 }
 """Kind of error, as pydantic names it or begins its name -> what a clerk is told."""
 
@@ -72,13 +76,14 @@ def _faults(kind: type[BaseModel], wrong: ValidationError, text: str, file: str)
             meaning = like(str(path[-1]), absent)[:1]
             missing -= {(*path[:-1], *meaning)} if meaning else set()
             known = meaning or _fields(kind, path[:-1])
-            yield _fault(text, file, path, f"unknown key '{path[-1]}'{meant(str(path[-1]), known)}")
+            message = unknown(noted("key"), str(path[-1]), known)
+            yield _fault(text, file, path, message)
     for path, error in errors:
         if error["type"] != "extra_forbidden" and (error["type"] != "missing" or path in missing):
             yield _fault(text, file, path, _message(error))
 
 
-def _fault(text: str, file: str, path: Path, message: str) -> Fault:
+def _fault(text: str, file: str, path: Path, message: Said) -> Fault:
     return Fault(file, line_of(text, path), ".".join(map(str, path)), message)
 
 
@@ -86,29 +91,31 @@ def _path(loc: Sequence[Step]) -> Path:
     return tuple(step for step in loc if step != "[key]")
 
 
-def _message(error: Mapping[str, Any]) -> str:
+def _message(error: Mapping[str, Any]) -> Said:
     name, given, more = error["type"], error["input"], error.get("ctx", {})
     if given is None and name not in ("missing", "value_error"):
-        return "is empty; write something"
+        return said("is empty; write something")
     if name in ("enum", "literal_error"):
-        return f"'{given}' is not known here{meant(str(given), _QUOTED.findall(more['expected']))}"
+        cure = meant(str(given), _QUOTED.findall(more["expected"]))
+        return said("'%(word)s' is not known here%(cure)s", word=given, cure=cure)
     if name == "string_pattern_mismatch":
-        return f"'{given}' is no {'code; ' + _CODE if 'a-z' in more['pattern'] else 'mail address or the end of one'}"
+        wrong = _NO_CODE if "a-z" in more["pattern"] else _NO_MAIL
+        return said(wrong, word=given)
     if name == "string_type":
-        return "has to be a text" if isinstance(given, list | dict) else _unquoted(given)
+        return said("has to be a text") if isinstance(given, list | dict) else _unquoted(given)
     if name == "value_error":
-        return str(more["error"])
+        return told_by(more["error"])
     kinds = (kind for kind in _PLAIN if name == kind or name.startswith(f"{kind}_"))
-    return next((_PLAIN[kind].format(input=_said(given), **more) for kind in kinds), str(error["msg"]))
+    return next((said(_PLAIN[kind], input=_written(given), **more) for kind in kinds), Said(error["msg"]))
 
 
-def _unquoted(given: Any) -> str:
+def _unquoted(given: Any) -> Said:
     """YAML makes numbers of what looks like one: ``0532`` is 346."""
-    kind = "a number" if isinstance(given, int | float) and not isinstance(given, bool) else "more than a text"
-    return f"'{_said(given)}' has to be in quotes; without them it is read as {kind}"
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    return said(_NUMBER if number else _NO_TEXT, value=_written(given))
 
 
-def _said(given: Any) -> str:
+def _written(given: Any) -> str:
     """A value as the file has it: YAML reads ``no`` and ``2027-01-31`` as more than text."""
     if isinstance(given, bool):
         return "yes" if given else "no"

@@ -8,6 +8,7 @@ from datetime import date
 from rules.cells import Column
 from rules.cover import Cover
 from rules.faults import Fault
+from rules.said import noted, said
 from rules.tables import ALWAYS, VALID_UNTIL, Row, Table
 
 
@@ -21,11 +22,11 @@ def shadows(table: Table, file: str, known: Sequence[Fault]) -> Iterator[Fault]:
         return
     defaults = [row for row in table.rows if is_default(row, table.columns)]
     if not defaults:
-        message = "the last row has to be a default: leave all its input cells and its dates blank"
+        message = said("the last row has to be a default: leave all its input cells and its dates blank")
         yield Fault(file, table.rows[-1].line, "", message)
     early = next((row for row in defaults if row is not table.rows[-1]), None)
     if early is not None:
-        message = "is a default and takes everything, so that no row below is ever reached; move it to the end"
+        message = said("is a default and takes everything, so that no row below is ever reached; move it to the end")
         yield Fault(file, early.line, "", message)
     rows = [row for row in table.rows if row is not early and row.line not in broken]
     yield from _pairs(rows, [Cover(c) for c in table.columns], file)
@@ -44,12 +45,12 @@ def _pairs(rows: Sequence[Row], covers: Sequence[Cover], file: str) -> Iterator[
         if above is None:
             continue
         if _within(row, above):
-            yield Fault(file, row.line, "", f"is never reached: line {above.line} takes everything this row would take")
+            message = said("is never reached: line %(line)s takes everything this row would take", line=above.line)
+            yield Fault(file, row.line, "", message)
         elif all(cover(row, above) for cover in covers) and not _within(above, row):
             until = min(row.valid[1], above.valid[1])
-            message = (
-                f"overlaps with line {above.line} until {date.fromordinal(until)}; end one before the other begins"
-            )
+            overlaps = noted("overlaps with line %(line)s until %(day)s; end one before the other begins")
+            message = said(overlaps, line=above.line, day=date.fromordinal(until))
             yield Fault(file, row.line, VALID_UNTIL, message)
 
 

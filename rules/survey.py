@@ -12,6 +12,7 @@ from rules.departments import SEPARATOR, Words
 from rules.faults import like, meant
 from rules.process import Process
 from rules.reading import PROCESSES, Reading
+from rules.said import NOTHING, Said, said, told_by
 from rules.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Survey:
         """The processes that say all they were meant to say."""
         return [p for p in self.book.processes.values() if self.sound(file_of(p))]
 
-    def unknown(self, what: str, word: str, known: Collection[str], *files: str) -> str | None:
+    def unknown(self, what: str, word: str, known: Collection[str], *files: str) -> Said | None:
         """What is wrong with a word that is not ``known`` and that these files do not mention in a broken part; of a
         path the first step that is not known, because whatever is below it has the same cause."""
         steps = word.split(SEPARATOR)
@@ -62,8 +63,8 @@ class Survey:
         called = (
             [code for code, record in known.items() if word in _names(record)] if isinstance(known, Mapping) else []
         )
-        cure = f"; its code is {' or '.join(called)}" if called else meant(first, known) or _write(files)
-        return f"unknown {what} '{first}'{cure}"
+        cure = said("; its code is %(codes)s", codes=called) if called else meant(first, known) or _write(files)
+        return said("unknown %(what)s '%(word)s'%(cure)s", what=said(what), word=first, cure=cure)
 
     def complete(self) -> bool:
         """Whether all tables and processes say all they were meant to say."""
@@ -97,8 +98,10 @@ def _names(record: Any) -> Collection[str]:
     return words.values() if isinstance(words, Mapping) else ()
 
 
-def _write(files: Sequence[str]) -> str:
-    return f"; add it to {files[0]}, or name one that is there" if files and not files[0].endswith("/") else ""
+def _write(files: Sequence[str]) -> Said:
+    if not files or files[0].endswith("/"):
+        return NOTHING
+    return said("; add it to %(file)s, or name one that is there", file=files[0])
 
 
 def file_of(process: Process) -> str:
@@ -113,11 +116,11 @@ def span_of(cell: str) -> Span | None:
         return None
 
 
-def span_fault(cell: str) -> str | None:
+def span_fault(cell: str) -> Said | None:
     try:
         Span.parse(cell)
     except ValueError as wrong:
-        return str(wrong)
+        return told_by(wrong)
     return None
 
 

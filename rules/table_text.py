@@ -16,16 +16,17 @@ from datetime import date
 
 from rules.cells import Column, fault_of
 from rules.faults import Fault, RulebookFaults, meant
+from rules.said import Said, noted, said
 from rules.shadows import shadows
 from rules.tables import ALWAYS, CLAUSE, ID, OUTPUT, VALID_FROM, VALID_UNTIL, Row, Table
 
 OWN = (ID, CLAUSE, VALID_FROM, VALID_UNTIL)
 """Columns that are neither an input nor an output."""
 POLICIES = {"first": False, "collect": True}
-_NO_COMMAS = {";": "a semicolon", "；": "a semicolon", "\t": "a tab", "，": "a Chinese comma"}
+_NO_COMMAS = {";": said("a semicolon"), "；": said("a semicolon"), "\t": said("a tab"), "，": said("a Chinese comma")}
 """What some programs, or people, put between two cells."""
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
-_SHORT = "a table needs two header rows (field name, Chinese label), a first column 'id' and at least one row"
+_SHORT = said("a table needs two header rows (field name, Chinese label), a first column 'id' and at least one row")
 _EXCEL_DAYS = "YYYY-MM-DD"
 
 Lines = Iterable[tuple[int, Sequence[str]]]
@@ -73,7 +74,7 @@ def csv_lines(text: str, file: str) -> Iterator[tuple[int, Sequence[str]]]:
             yield number, cells
             number = reader.line_num + 1
     except csv.Error as wrong:
-        message = f"is not readable as CSV: {wrong}; look for a quotation mark that is not closed"
+        message = said("is not readable as CSV: %(wrong)s; look for a quotation mark that is not closed", wrong=wrong)
         raise RulebookFaults([Fault(file, number, "", message)]) from None
 
 
@@ -111,63 +112,76 @@ def _day(cell: str) -> int | None:
         return None
 
 
-def _no_table(names: Sequence[str], below: Sequence[tuple[int, Sequence[str]]]) -> str:
+def _no_table(names: Sequence[str], below: Sequence[tuple[int, Sequence[str]]]) -> Said:
     """What is wrong with lines that do not begin like a table."""
     if any(sign in "".join(names) for sign in _NO_COMMAS) and len(names) == 1:
         return _SHORT
     titled = next((line for line, cells in below if cells and cells[0].strip().partition(":")[0] == ID), 0)
-    return f"the field names stand in line {titled}; take out what is above them" if titled else _SHORT
+    above = said("the field names stand in line %(line)s; take out what is above them", line=titled)
+    return above if titled else _SHORT
 
 
 def _policy_faults(names: Sequence[str], policy: str, file: str) -> Iterator[Fault]:
     if len(names) == 1 and (sign := next((sign for sign in _NO_COMMAS if sign in policy), "")):
-        yield Fault(file, 1, ID, f"between the cells stands {_NO_COMMAS[sign]}; save the table as CSV with commas")
+        message = said("between the cells stands %(sign)s; save the table as CSV with commas", sign=_NO_COMMAS[sign])
+        yield Fault(file, 1, ID, message)
     elif policy and policy not in POLICIES:
-        yield Fault(
-            file, 1, ID, f"unknown hit policy '{policy}'{meant(policy, POLICIES)}; write id:first or id:collect"
-        )
+        cure = meant(policy, POLICIES)
+        message = said("unknown hit policy '%(word)s'%(cure)s; write id:first or id:collect", word=policy, cure=cure)
+        yield Fault(file, 1, ID, message)
 
 
 def _header_faults(names: Sequence[str], labels: Sequence[str], file: str) -> Iterator[Fault]:
     """Columns without a field name of their own; a second line with blank cells is no label row but a row that would
     be lost."""
     if blank := [name for name, label in zip(names, labels, strict=False) if not label.strip()]:
-        message = f"the second line has to say what each column is called; it says nothing for {', '.join(blank)}"
+        second = noted("the second line has to say what each column is called; it says nothing for %(columns)s")
+        message = said(second, columns=", ".join(blank))
         yield Fault(file, 2, blank[0], message)
     fields = [name.removeprefix(OUTPUT) for name in names]
     for name in dict.fromkeys(fields):
         if not name or fields.count(name) > 1:
-            yield Fault(file, 1, name, "each column needs a field name of its own")
+            yield Fault(file, 1, name, said("each column needs a field name of its own"))
 
 
 def _shape_faults(names: Sequence[str], lines: Lines, file: str) -> Iterator[Fault]:
     for number, cells in lines:
         if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
-            cure = "a Chinese comma does not part cells" if "，" in "".join(cells) else "check the commas and quotes"
-            yield Fault(file, number, "", f"has {len(cells)} cells, the header has {len(names)}; {cure}")
+            chinese = "，" in "".join(cells)
+            cure = said("a Chinese comma does not part cells") if chinese else said("check the commas and quotes")
+            counted = noted("has %(cells)s cells, the header has %(columns)s; %(cure)s")
+            yield Fault(file, number, "", said(counted, cells=len(cells), columns=len(names), cure=cure))
 
 
 def _row_faults(rows: Sequence[Row], columns: Sequence[Column], file: str) -> Iterator[Fault]:
     seen: dict[str, int] = {}
     for row in rows:
         if not row.id:
-            yield Fault(file, row.line, ID, "is empty; a row needs a name, so that its decisions can be explained")
+            nameless = said("is empty; a row needs a name, so that its decisions can be explained")
+            yield Fault(file, row.line, ID, nameless)
         elif row.id in seen:
-            yield Fault(file, row.line, ID, f"'{row.id}' is also the id of line {seen[row.id]}; give each its own")
+            twice = said("'%(id)s' is also the id of line %(line)s; give each its own", id=row.id, line=seen[row.id])
+            yield Fault(file, row.line, ID, twice)
         seen.setdefault(row.id, row.line)
-        for name, cell in row.cells.items():
-            if _UNSEEN.search(cell):
-                yield Fault(file, row.line, name, f"'{_UNSEEN.sub('', cell)}' has a sign nobody can see; type it again")
+        yield from _unseen_faults(row, file)
         for column in columns:
             if message := fault_of(column, row.cells[column.name]):
                 yield Fault(file, row.line, column.name, message)
         yield from _day_faults(row, file)
 
 
+def _unseen_faults(row: Row, file: str) -> Iterator[Fault]:
+    """Control characters and blanks without width, which no word of the rulebook has."""
+    for name, cell in row.cells.items():
+        if _UNSEEN.search(cell):
+            seen = _UNSEEN.sub("", cell)
+            yield Fault(file, row.line, name, said("'%(cell)s' has a sign nobody can see; type it again", cell=seen))
+
+
 def _day_faults(row: Row, file: str) -> Iterator[Fault]:
     for name in (VALID_FROM, VALID_UNTIL):
         if (cell := row.cells.get(name, "")) and _day(cell) is None:
-            yield Fault(file, row.line, name, f"'{cell}' is not a day; write it as 2027-01-31")
+            yield Fault(file, row.line, name, said("'%(cell)s' is not a day; write it as 2027-01-31", cell=cell))
     if row.valid[0] > row.valid[1]:
-        message = "the row ends before it begins; valid_until is its last day"
+        message = said("the row ends before it begins; valid_until is its last day")
         yield Fault(file, row.line, VALID_UNTIL, message)

@@ -23,6 +23,7 @@ from pydantic.json_schema import SkipJsonSchema
 from rules.calendar import Span
 from rules.case import Role
 from rules.departments import LANGUAGES, Words
+from rules.said import said
 
 CATALOGUE, PERSON = "catalogue", "person"
 """Who finds the owner of a new complaint."""
@@ -45,7 +46,7 @@ def _listed(value: Any) -> Any:
 
 def _a_span(text: str) -> str:
     if Span.parse(text).amount <= 0:
-        raise ValueError(f"'{text}' is no time to wait")
+        raise ValueError(said("'%(text)s' is no time to wait", text=text))
     return text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, meta, nodes
@@ -12,6 +12,7 @@ from infra.locale import SOURCE, environment
 from infra.mail.letters import FOLDER, PARTS, names
 from infra.settings import TEMPLATES
 from rules.faults import Fault, meant
+from rules.said import Said, said
 
 _OFFICE = ("name", "phone", "mail", "handler", "head")
 FIELDS: Mapping[str, Sequence[str]] = {
@@ -35,14 +36,16 @@ def letter_faults(asked: Iterator[tuple[str, int, str, str]]) -> Iterator[Fault]
     known = names()
     for file, line, cell, letter in asked:
         if letter not in known:
-            yield Fault(file, line, cell, f"there is no letter '{letter}' in templates/mail{meant(letter, known)}")
+            cure = meant(letter, known) or said("; write one there, or name one that is there")
+            message = said("there is no letter '%(letter)s' in templates/mail%(cure)s", letter=letter, cure=cure)
+            yield Fault(file, line, cell, message)
     missing = (FOLDER / letter / part for letter in known for part in PARTS)
     for path in sorted({*missing, *(path for path in FOLDER.rglob("*.*") if path.is_file())}):
         file = path.relative_to(TEMPLATES.parent).as_posix()
         if path.is_file():
             yield from _known(file, path.read_text("utf-8"))
         else:
-            yield Fault(file, 0, "", f"is missing; a letter consists of {', '.join(PARTS)}")
+            yield Fault(file, 0, "", said("is missing; a letter consists of %(parts)s", parts=", ".join(PARTS)))
 
 
 @lru_cache(maxsize=512)
@@ -57,15 +60,19 @@ def _part(file: str, text: str) -> Iterator[Fault]:
         made.compile(text)
         tree = made.parse(text)
     except TemplateSyntaxError as wrong:
-        yield Fault(file, wrong.lineno, "", f"cannot be read: {wrong.message}")
+        yield Fault(file, wrong.lineno, "", said("cannot be read: %(why)s", why=wrong.message))
         return
     for name in sorted(meta.find_undeclared_variables(tree) - set(made.globals) - set(FIELDS) - {"parts"}):
-        yield Fault(file, _line(text, name), name, f"no letter knows '{name}'{meant(name, FIELDS)}")
+        yield Fault(file, _line(text, name), name, _nobody_knows(name, name, FIELDS))
     for node in tree.find_all(nodes.Getattr):
         parts = FIELDS.get(node.node.name, ()) if isinstance(node.node, nodes.Name) else ()
         if parts and node.attr not in parts:
             named = f"{node.node.name}.{node.attr}"  # type: ignore[attr-defined]  # a Name, as looked up above
-            yield Fault(file, node.lineno, named, f"no letter knows '{named}'{meant(node.attr, parts)}")
+            yield Fault(file, node.lineno, named, _nobody_knows(named, node.attr, parts))
+
+
+def _nobody_knows(named: str, word: str, known: Iterable[str]) -> Said:
+    return said("no letter knows '%(name)s'%(cure)s", name=named, cure=meant(word, known))
 
 
 def _line(text: str, name: str) -> int:

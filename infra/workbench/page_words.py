@@ -11,6 +11,12 @@ STATES = {
 }  # fmt: skip
 """Prefect's type of a state -> English label."""
 
+MIGRATION = {
+    "offer": "migration", "became": "What became of them", "version": "version", "by": "by", "process": "process",
+    "since": "since", "stages": "stages", "departments": "departments", "note": "note", "later": "later",
+}  # fmt: skip
+"""The run that moves cases, and its parameters, as its page calls them."""
+
 SENTENCES = {
     "no_file": "Choose a file of at most four megabytes.",
     "no_sheet": "The workbook has no sheet with the name %(name)s.",

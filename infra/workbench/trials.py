@@ -20,6 +20,10 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 NOT_BEGUN = ("SCHEDULED", "PENDING", "PAUSED")
 
 
+MIGRATION = "migration"
+"""The flow that touches cases: it is started from the page that shows first what changes, by whoever is signed in."""
+
+
 class NoTrial(Exception):
     """There is no such run or flow among those of the workbench."""
 
@@ -111,7 +115,7 @@ class Trials:
 
     async def start(self, offer: str, typed: Mapping[str, str], *, by: str) -> str:
         """Start a flow; the id of the run. Raises :class:`NoTrial` and :class:`WrongParameter`."""
-        known = next((one for one in await self.offers() if one.id == offer), None)
+        known = next((one for one in await self.offers() if one.id == offer and one.name != MIGRATION), None)
         if known is None:
             raise NoTrial(offer)
         given = {p.name: p.read(typed[p.name].strip()) for p in known.parameters if typed.get(p.name, "").strip()}
@@ -120,6 +124,17 @@ class Trials:
             raise WrongParameter(lacking[0], "has to be filled in")
         asked = {"parameters": given, "tags": [TAG, f"by {by}"], "state": {"type": "SCHEDULED"}}
         run = await self._prefect.ask("POST", f"/deployments/{offer}/create_flow_run", asked)
+        if run is None:
+            raise PrefectAway("the parameters do not fit the flow")
+        return str(run["id"])
+
+    async def move(self, order: Mapping[str, Any], *, by: str) -> str:
+        """Start a migration; the id of the run. Raises :class:`NoTrial` when it is not deployed."""
+        known = next((one for one in await self.offers() if one.name == MIGRATION), None)
+        if known is None:
+            raise NoTrial(MIGRATION)
+        asked = {"parameters": {**order, "by": by}, "tags": [TAG, f"by {by}"], "state": {"type": "SCHEDULED"}}
+        run = await self._prefect.ask("POST", f"/deployments/{known.id}/create_flow_run", asked)
         if run is None:
             raise PrefectAway("the parameters do not fit the flow")
         return str(run["id"])

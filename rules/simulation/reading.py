@@ -8,6 +8,7 @@ from rules.actions import BY_KIND
 from rules.faults import Fault, RulebookFaults, line_of, meant
 from rules.records import Path, read_record
 from rules.rulebook import Rulebook
+from rules.said import Said, said
 from rules.simulation.model import ANY, NONE, DutySpec, Matter, Model
 
 ACTS = frozenset(name for actions in BY_KIND.values() for name in actions)
@@ -26,7 +27,7 @@ def read_model(text: str, file: str, *, book: Rulebook | None = None, shipped: M
     return own.over(shipped) if shipped else own
 
 
-def _strangers(model: Model, book: Rulebook) -> Iterator[tuple[Path, str]]:
+def _strangers(model: Model, book: Rulebook) -> Iterator[tuple[Path, Said]]:
     """Words that the rulebook does not know."""
     for code in model.servers:
         yield from _known(code, book.departments, "department", ("servers", code))
@@ -36,13 +37,13 @@ def _strangers(model: Model, book: Rulebook) -> Iterator[tuple[Path, str]]:
         yield from _of_duty(duty, book, ("duties", nth))
 
 
-def _of_matter(matter: Matter, book: Rulebook, place: Path) -> Iterator[tuple[Path, str]]:
+def _of_matter(matter: Matter, book: Rulebook, place: Path) -> Iterator[tuple[Path, Said]]:
     yield from _known(matter.category, {ANY, NONE, *book.categories}, "category", (*place, "category"))
     yield from _known(matter.district, {ANY, NONE, *book.districts}, "district", (*place, "district"))
     yield from _known(matter.channel, book.channels(), "channel", (*place, "channel"))
 
 
-def _of_duty(duty: DutySpec, book: Rulebook, place: Path) -> Iterator[tuple[Path, str]]:
+def _of_duty(duty: DutySpec, book: Rulebook, place: Path) -> Iterator[tuple[Path, Said]]:
     processes = [p for name, p in book.processes.items() if duty.process in (None, name)]
     stages = {name for process in processes or book.processes.values() for name in process.stages}
     yield from _known(duty.process, book.processes, "process", (*place, "process"))
@@ -51,9 +52,10 @@ def _of_duty(duty: DutySpec, book: Rulebook, place: Path) -> Iterator[tuple[Path
     for act in duty.acts:
         yield from _known(act, ACTS, "action", (*place, "acts", act))
     if not sum(duty.acts.values()):
-        yield (*place, "acts"), "at least one act needs a weight of more than 0"
+        yield (*place, "acts"), said("at least one act needs a weight of more than 0")
 
 
-def _known(word: str | None, known: Collection[str], what: str, place: Path) -> Iterator[tuple[Path, str]]:
+def _known(word: str | None, known: Collection[str], what: str, place: Path) -> Iterator[tuple[Path, Said]]:
     if word is not None and word not in known:
-        yield place, f"the rulebook knows no {what} '{word}'{meant(word, known)}"
+        cure = meant(word, known)
+        yield place, said("the rulebook knows no %(what)s '%(word)s'%(cure)s", what=said(what), word=word, cure=cure)

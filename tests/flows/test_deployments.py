@@ -38,6 +38,7 @@ async def test_deploying_again_changes_nothing_and_deletes_nothing(prefect_serve
         "pulse/pulse",
         "clocks/clocks",
         "backtest/backtest",
+        "migration/migration",
         "housekeeping/housekeeping",
         "simulation/simulation",
     }

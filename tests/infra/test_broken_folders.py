@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infra.rulebook_check import faults_of
+from infra.locale import SOURCE
+from infra.rulebook_check import faults_of, in_words
 from infra.rulebook_files import look_into
 from infra.settings import RULEBOOKS
 
@@ -21,9 +23,9 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(RULEBOOKS / "qingdao", tmp_path / "city"))
 
 
-def told(folder: Path) -> list[str]:
+def told(folder: Path, locale: str = SOURCE) -> list[str]:
     found = look_into(folder)
-    return [str(fault) for fault in found.told(faults_of(found.files)[1])]
+    return [str(fault) for fault in in_words(found.told(faults_of(found.files)[1]), locale)]
 
 
 def put(file: str, old: str, new: str) -> Mutation:
@@ -152,6 +154,8 @@ def test_what_outsiders_do_is_found_and_told_in_few_faults(folder: Path, mutatio
     found = told(folder)
     assert any(words in one for one in found), found
     assert len(found) <= 5, "one cause, few faults"
+    translated = told(folder, "zh_CN")
+    assert [one for one in translated if one in found or "%(" in one or not re.search("[一-龥]", one)] == []
 
 
 @pytest.mark.parametrize(

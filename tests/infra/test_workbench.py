@@ -128,6 +128,18 @@ async def test_a_wrong_cell_is_kept_and_its_fault_stands_at_the_cell(browser):
     assert "is not a span" in refused.text
 
 
+async def test_faults_are_said_in_the_language_of_whoever_reads_them(browser):
+    draft = await opened(browser)
+    browser.headers["accept-language"] = "zh-CN"
+    page = await edited(browser, f"{draft}/files/deadlines.csv", "5 wd", "五天")
+    assert "“五天”不是时长" in page.text
+    assert "“五天”不是时长" in (await browser.get(draft)).text
+    form = typed(await browser.get(f"{draft}/files/deadlines.csv"))
+    found = (await browser.post(f"{draft}/check/deadlines.csv", data=form)).json()
+    assert ["“五天”不是时长" in message for message in found["cells"].values()] == [True]
+    assert "“五天”不是时长" in (await browser.post(f"{draft}/submit")).text
+
+
 async def test_a_department_that_nobody_knows_is_a_fault_at_its_cell(browser):
     draft = await opened(browser)
     page = await edited(browser, f"{draft}/files/catalogue.csv", "urban@district", "urbane@district")

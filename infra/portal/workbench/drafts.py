@@ -13,6 +13,7 @@ from infra.portal.pages import locale_of, page
 from infra.portal.roles import Owner, OwnPage, Workbench
 from infra.portal.services import Services
 from infra.portal.workbench.shared import Provided, typed
+from infra.rulebook_check import in_words
 from infra.workbench import drafts
 from infra.workbench.checking import Checker
 from infra.workbench.comparing import compare
@@ -24,7 +25,7 @@ checker = Checker()
 @router.get("/{id:int}", response_class=HTMLResponse)
 async def one(id: int, request: Request, provided: Services = Provided, who: Session = Workbench) -> HTMLResponse:
     draft = await drafts.get_draft(provided.ledger, id)
-    faults = await checker.faults(draft.files)
+    faults = in_words(await checker.faults(draft.files), locale_of(request))
     changes: list[str] = []
     if not faults and draft.changes:
         found = await compare(provided.ledger, draft.base, f"draft:{id}", at=now())

@@ -18,6 +18,7 @@ from infra.portal.roles import Owner, OwnPage, Workbench
 from infra.portal.services import Services
 from infra.portal.workbench.drafts import checker
 from infra.portal.workbench.shared import Provided, typed
+from infra.rulebook_check import in_words
 from infra.workbench import drafts
 from infra.workbench.drafts import Draft
 from infra.workbench.grid import Grid, grid_of, marked, suggestions
@@ -68,7 +69,8 @@ async def check(id: int, path: str, request: Request, provided: Services = Provi
     """What would be wrong with what is typed now, cell by cell, for the page's script; nothing is saved."""
     form, draft = await typed(request), await drafts.get_draft(provided.ledger, id)
     text, _ = _edited(draft, path, form, "save", -1)
-    faults = [f for f in await checker.faults({**draft.files, path: text}) if f.file == path]
+    found = in_words(await checker.faults({**draft.files, path: text}), locale_of(request))
+    faults = [fault for fault in found if fault.file == path]
     if not path.endswith(".csv"):
         return JSONResponse({"lines": [{"line": f.line, "message": _said(f)} for f in faults]})
     marks = marked(grid_of(text, path), faults)
@@ -111,7 +113,8 @@ async def _shown(
     if path not in draft.files:
         raise NoSuchLink
     text, asked = draft.files[path], request.query_params
-    faults = [fault for fault in await checker.faults(draft.files) if fault.file == path]
+    known = in_words(await checker.faults(draft.files), locale_of(request))
+    faults = [fault for fault in known if fault.file == path]
     values: dict[str, Any] = {
         "session": who, "draft": draft, "file": path, "seen": draft.seen(path), "faults": faults, "trouble": "",
         "sent": "", "saved": "saved" in asked and status == 200, "q": asked.get("q", ""),

@@ -7,8 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from infra.access import PROCESS_OWNER, Session
 from infra.locale import label, say
@@ -17,10 +17,13 @@ from infra.portal.pages import locale_of, page
 from infra.portal.roles import Owner, OwnPage, Workbench
 from infra.portal.services import Services
 from infra.portal.workbench.shared import Provided, typed
+from infra.prefect_api import PrefectAway
 from infra.wording import party_name
 from infra.workbench import versions
 from infra.workbench.moving import Moved, Wanted, carried_out, concerned, planned, target
 from infra.workbench.moving_words import HOWS, gone, lines, total
+from infra.workbench.page_words import SENTENCES
+from infra.workbench.trials import NoTrial
 from rules.rulebook import Rulebook
 from rules.succession import Move
 
@@ -53,6 +56,29 @@ async def move(version: str, request: Request, provided: Services = Provided, wh
     order = await _order(provided, version, await typed(request), who.who)
     found = await _first(carried_out(provided.ledger, order.wanted, at=now))
     return await _page(request, provided, who, order, found, done=True)
+
+
+@router.post("/all", dependencies=[OwnPage])
+async def move_all(version: str, request: Request, provided: Services = Provided, who: Session = Owner) -> Response:
+    """All of them, as a run that everybody can watch and stop; what was moved stays moved."""
+    asked = await typed(request)
+    order = await _order(provided, version, asked, who.who)
+    await target(provided.ledger, order.wanted.to, at=now())
+    told = {name: asked.get(name, "").strip() for name in ("process", "since", "note")}
+    told |= {"stages": _joined(order.wanted.move.stages), "departments": _joined(order.wanted.move.departments)}
+    try:
+        if provided.trials is None:
+            raise NoTrial
+        run = await provided.trials.move(
+            {**told, "version": order.wanted.to, "later": order.wanted.move.later}, by=who.who
+        )
+    except (NoTrial, PrefectAway) as fault:
+        raise HTTPException(503, say(locale_of(request), SENTENCES["prefect_away"])) from fault
+    return RedirectResponse(f"/workbench/trials/{run}", 303)
+
+
+def _joined(pairs: Mapping[str, str]) -> str:
+    return ", ".join(f"{old}={new}" for old, new in pairs.items())
 
 
 async def _order(provided: Services, version: str, asked: Mapping[str, str], by: str) -> Order:

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from infra.portal.pages import locale_of, page, services
 from infra.portal.roles import signed_in
+from infra.rulebook_check import in_words
 from infra.workbench.refusals import VersionRefusal
 from infra.workbench.words import refusal_text
 
@@ -32,5 +33,5 @@ def refused(request: Request, refusal: VersionRefusal) -> HTMLResponse:
         status=status,
         session=signed_in(request),
         sentence=sentence,
-        faults=refusal.faults,
+        faults=in_words(refusal.faults, locale_of(request)),
     )

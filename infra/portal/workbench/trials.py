@@ -19,7 +19,7 @@ from infra.prefect_api import PrefectAway
 from infra.workbench import drafts, versions
 from infra.workbench.comparing import ACTIVE, DRAFT
 from infra.workbench.page_words import SENTENCES, STATES
-from infra.workbench.trials import NoTrial, Trial, Trials, WrongParameter
+from infra.workbench.trials import MIGRATION, NoTrial, Trial, Trials, WrongParameter
 
 router = APIRouter(include_in_schema=False, prefix="/workbench/trials")
 WATCH_SECONDS = 3
@@ -79,7 +79,8 @@ async def _listed(
         trouble = say(locale, SENTENCES["no_prefect"])
     else:
         try:
-            offers, recent = await provided.trials.offers(), await provided.trials.recent()
+            offers = [offer for offer in await provided.trials.offers() if offer.name != MIGRATION]
+            recent = await provided.trials.recent()
         except PrefectAway:
             status, trouble = 503, trouble or say(locale, SENTENCES["prefect_away"])
     names = [f"{DRAFT}{draft.id}" for draft in await drafts.open_drafts(provided.ledger)]
