@@ -15,7 +15,7 @@ from typer import echo
 
 from infra.ledger import Ledger, UnknownCase, sqlite_file
 from infra.mistakes import Mistake
-from infra.moment import now
+from infra.moment import go_on_from, now
 from infra.rulebook_files import read_folder
 from infra.settings import settings
 from infra.workbench.deployed import take_folder
@@ -37,6 +37,8 @@ async def open_ledger(*, must_exist: bool = True) -> AsyncIterator[Ledger]:
         raise Mistake(f"there is no ledger at {file}; start `minsheng up`, or say which folder with --data")
     ledger = Ledger(url)
     try:
+        if must_exist and (newest := await ledger.search.newest_moment()):
+            go_on_from(newest)
         yield ledger
     except (SQLAlchemyError, OSError) as fault:
         raise Mistake(f"the ledger at {place} cannot be used: {getattr(fault, 'orig', None) or fault}") from fault

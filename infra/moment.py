@@ -29,6 +29,7 @@ class Anchor:
         return self.case + (wall - self.wall) * self.speed
 
 
+_floor: Anchor | None = None
 _cache: tuple[tuple[str, int], Anchor] | None = None
 
 
@@ -57,6 +58,14 @@ def run_at(path: Path, *, speed: float, not_before: datetime | None = None) -> N
     draft.replace(path)
 
 
+def go_on_from(newest: datetime) -> None:
+    """For this process case time begins at ``newest`` if that is still to come: a ledger that a fast demonstration left
+    ahead of the wall is not looked at from its past."""
+    global _floor  # noqa: PLW0603 -- one fact per process
+    if newest > now():
+        _floor = Anchor(wall=time.time(), case=newest.timestamp())
+
+
 def wall_span(span: timedelta) -> timedelta:
     """How long ``span`` of case time takes on the wall."""
     return span / speed()
@@ -67,11 +76,11 @@ def _anchor() -> Anchor | None:
     global _cache  # noqa: PLW0603 -- one cached reading of one file, replaced whole
     path = os.environ.get(ANCHOR_FILE)
     if not path:
-        return None
+        return _floor
     try:
         stamp = (path, Path(path).stat().st_mtime_ns)
     except FileNotFoundError:
-        return None
+        return _floor
     if _cache is None or _cache[0] != stamp:
         _cache = (stamp, Anchor(**json.loads(Path(path).read_text("utf-8"))))
     return _cache[1]

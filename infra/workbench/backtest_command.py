@@ -58,9 +58,9 @@ async def print_backtest(asked: Asked) -> None:
     """Raises :class:`Mistake`."""
     if asked.figure and asked.figure not in FIGURES:
         raise Mistake(f"--cases {asked.figure}: there is no such figure; choose one of {', '.join(FIGURES)}")
-    at = now()
-    since = beginning(asked.since, at)
     async with open_ledger() as ledger:
+        at = now()
+        since = beginning(asked.since, at)
         draft = await _draft_of(ledger, asked.rulebook, at)
         with _shown(quiet=asked.as_json) as progress:
             found = await backtest.backtest(ledger, draft, since=since, at=at, progress=progress)

@@ -23,9 +23,9 @@ SHOWN = 200
 async def past_cases(asked: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
     """``asked``: ``since`` and ``rulebook``. The artifacts of the run, each with ``type``, ``key``, ``description`` and
     ``data``. Raises :class:`Mistake`."""
-    at = now()
-    since = beginning(asked["since"], at)
     async with open_ledger() as ledger:
+        at = now()
+        since = beginning(asked["since"], at)
         draft = await version_of(ledger, asked["rulebook"], at=at)
         found = await backtest(ledger, draft, since=since, at=at, progress=tell, listed=LISTED)
     told, words = found.as_json(), BacktestWords(draft, settings().locale)
