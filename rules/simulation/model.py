@@ -148,7 +148,8 @@ class Model(Part):
     servers: Mapping[str, Annotated[int, Field(ge=1, le=100_000)]] = {}
     """Hands of a department, by its code: within office hours, and as many round the clock where it has such duties."""
     load: float = 0.8
-    """A department without a number has so many hands that they are busy for this share of their hours."""
+    """A department without a number has so many hands that they are busy for this share of their hours; round the clock
+    it has as many as the busiest hour needs."""
     duties: Sequence[DutySpec] = ()
     """The first that fits counts."""
     citizens: Citizens = Citizens()
