@@ -66,7 +66,8 @@ class City:
         pilot = replace(period, days=PILOT_DAYS, warm_up=PILOT_WARM_UP)
         tally = self._run(self.model.model_copy(update={"arrivals": small}), pilot, "pilot", {}, progress)
         a_week = self.model.arrivals.rate * WEEK / max(tally.received, 1)
-        week = {True: 5 * self.book.calendar.hours.workday, False: WEEK * DAY}
+        hours = self.model.arrivals.hours
+        week = {True: 5 * self.book.calendar.hours.workday, False: WEEK * DAY * sum(hours) / len(hours) / max(hours)}
         hands = {}
         for station in tally.stations:
             needed = tally.busy[station] * a_week / (week[station.office] * self.model.load)

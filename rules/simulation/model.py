@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from rules.case import TYPES, Role
+from rules.said import said
 from rules.simulation.parts import Part, Share, Weight, Weights
 from rules.simulation.spread import Spread
 
@@ -36,7 +37,13 @@ class Arrivals(Part):
     @classmethod
     def _some(cls, rate: float) -> float:
         if not 0 < rate <= BUSIEST:
-            raise ValueError(f"more than 0 and at most {BUSIEST:g} complaints a day; this is {rate:g}")
+            raise ValueError(
+                said(
+                    "more than 0 and at most %(most)s complaints a day; this is %(given)s",
+                    most=BUSIEST,
+                    given=f"{rate:g}",
+                )
+            )
         return rate
 
     @field_validator("hours", "weekdays")
@@ -44,7 +51,9 @@ class Arrivals(Part):
     def _all(cls, weights: Sequence[float], info: ValidationInfo) -> Sequence[float]:
         wanted = 24 if info.field_name == "hours" else 7
         if len(weights) != wanted:
-            raise ValueError(f"has to be a list of {wanted} weights; these are {len(weights)}")
+            raise ValueError(
+                said("has to be a list of %(wanted)s weights; these are %(given)s", wanted=wanted, given=len(weights))
+            )
         return weights
 
 
@@ -128,14 +137,14 @@ class Citizens(Part):
     @classmethod
     def _five(cls, by: _Said) -> _Said:
         if any(len(weights) != 5 for weights in by.values()):
-            raise ValueError("each needs five weights, for 1 to 5")
+            raise ValueError(said("each needs five weights, for 1 to 5"))
         return {**_SATISFIED, **by}
 
     @field_validator("solved")
     @classmethod
     def _some(cls, solved: Mapping[str, float]) -> Mapping[str, float]:
         if not sum(solved.values()):
-            raise ValueError("at least one weight has to be more than 0")
+            raise ValueError(said("at least one weight has to be more than 0"))
         return solved
 
 
@@ -148,7 +157,8 @@ class Model(Part):
     servers: Mapping[str, Annotated[int, Field(ge=1, le=100_000)]] = {}
     """Hands of a department, by its code: within office hours, and as many round the clock where it has such duties."""
     load: float = 0.8
-    """A department without a number has so many hands that they are busy for this share of their hours."""
+    """A department without a number has so many hands that they are busy for this share of their hours; round the clock
+    it has as many as the busiest hour needs."""
     duties: Sequence[DutySpec] = ()
     """The first that fits counts."""
     citizens: Citizens = Citizens()
@@ -159,14 +169,14 @@ class Model(Part):
     @classmethod
     def _busy(cls, load: float) -> float:
         if not 0 < load < 1:
-            raise ValueError(f"has to lie between 0 and 1, without them; this is {load:g}")
+            raise ValueError(said("has to lie between 0 and 1, without them; this is %(given)s", given=f"{load:g}"))
         return load
 
     @field_validator("warm_up")
     @classmethod
     def _a_year(cls, days: int) -> int:
         if not 0 <= days <= 365:
-            raise ValueError(f"a number of days from 0 to 365; this is {days}")
+            raise ValueError(said("a number of days from 0 to 365; this is %(given)s", given=days))
         return days
 
     def spec(self, process: str, stage: str, role: str, department: str) -> DutySpec | None:

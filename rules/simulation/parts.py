@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from rules.said import said
+
 
 class Part(BaseModel):
     """An unknown word is a mistake."""
@@ -16,19 +18,19 @@ class Part(BaseModel):
 
 def _weight(number: float) -> float:
     if not 0 <= number <= MOST:
-        raise ValueError(f"a weight is not less than 0; this is {number:g}")
+        raise ValueError(said("a weight is not less than 0; this is %(given)s", given=f"{number:g}"))
     return number
 
 
 def _share(number: float) -> float:
     if not 0 <= number <= 1:
-        raise ValueError(f"a share lies between 0 and 1; this is {number:g}")
+        raise ValueError(said("a share lies between 0 and 1; this is %(given)s", given=f"{number:g}"))
     return number
 
 
 def _weights(weights: Sequence[float]) -> Sequence[float]:
     if not sum(weights):
-        raise ValueError("at least one weight has to be more than 0")
+        raise ValueError(said("at least one weight has to be more than 0"))
     return weights
 
 

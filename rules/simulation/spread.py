@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, field_validator, model_validator
 
 from rules.calendar import Span
+from rules.said import said
 from rules.simulation.parts import Part
 
 _NORMAL = NormalDist()
@@ -31,7 +32,7 @@ Sampler = Callable[[Dice], float]
 def _time(text: str) -> str:
     span = Span.parse(text)
     if span.unit == "wd" or span.amount < 0:
-        raise ValueError(f"'{text}' has to be given in min, h or d; a day's work is 7.5 h")
+        raise ValueError(said("'%(text)s' has to be given in min, h or d; a day's work is 7.5 h", text=text))
     return text
 
 
@@ -61,28 +62,32 @@ class Spread(Part):
     def _short(cls, data: Any) -> Any:
         """``30 min`` means: always."""
         if isinstance(data, int | float):
-            raise ValueError(f"'{data}' is not a time; write for example 30 min, 4 h or {{median: 4 h, sigma: 0.8}}")
+            raise ValueError(
+                said("'%(text)s' is not a time; write for example 30 min, 4 h or {median: 4 h, sigma: 0.8}", text=data)
+            )
         return {"fixed": data} if isinstance(data, str) else data
 
     @model_validator(mode="after")
     def _one(self) -> Spread:
         given = [self.fixed is not None, self.exponential is not None, self.median is not None, bool(self.measured)]
         if sum(given) != 1:
-            raise ValueError("give one of fixed, exponential, median (with sigma) and measured")
+            raise ValueError(said("give one of fixed, exponential, median (with sigma) and measured"))
         return self
 
     @field_validator("sigma")
     @classmethod
     def _not_wild(cls, sigma: float) -> float:
         if not 0 <= sigma <= WIDEST:
-            raise ValueError(f"lies between 0 and {WIDEST:g}; this is {sigma:g}")
+            raise ValueError(
+                said("lies between 0 and %(most)s; this is %(given)s", most=f"{WIDEST:g}", given=f"{sigma:g}")
+            )
         return sigma
 
     @field_validator("measured")
     @classmethod
     def _in_order(cls, measured: Sequence[float]) -> Sequence[float]:
         if measured and (measured[0] < 0 or [*measured] != sorted(measured)):
-            raise ValueError("has to be seconds from the shortest to the longest, none of them less than 0")
+            raise ValueError(said("has to be seconds from the shortest to the longest, none of them less than 0"))
         return measured
 
     def sampler(self) -> Sampler:
