@@ -89,7 +89,7 @@ async def _fill(ledger: Ledger, stored: int, open: int, screen: Screen) -> None:
     districts = [*(await ledger.active()).districts]
     some = partial(life, ledger)
     there = [districts[n % len(districts)] for n in range(DAYS)]
-    closed = [await some(now() - YEARS * (n + 1) / DAYS, n, district=one) for n, one in enumerate(there)]
+    closed = [await some(now() - OPEN_FOR / DAYS - YEARS * n / DAYS, n, district=one) for n, one in enumerate(there)]
     waiting = [
         await some(now() - OPEN_FOR * (n + 1) / DAYS, n, district=one, until="departmental_fix")
         for n, one in enumerate(there)

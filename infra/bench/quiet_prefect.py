@@ -76,6 +76,7 @@ class QuietPrefect:
             f"work_pools/{POOL}": _made(
                 POOL_ID, name=POOL, type=POOL_TYPE, default_queue_id=QUEUE_ID, base_job_template={}
             ),
+            f"flows/{FLOW_ID}": _made(FLOW_ID, name=FLOW),
             "artifacts": _made(str(uuid4()), key="k"),
             "health": True,
             "admin/version": version("prefect"),

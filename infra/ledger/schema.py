@@ -160,7 +160,7 @@ sa.Index("ix_cases_next", cases.c.next_at, cases.c.number, **only_where(cases.c.
 sa.Index("ix_cases_lease", cases.c.lease_until, **only_where(cases.c.lease_until.is_not(None)))
 sa.Index("ix_cases_unshown", cases.c.number, **only_where(cases.c.unshown.is_not(None)))
 sa.Index("ix_cases_open", cases.c.due_at, cases.c.number, **_open)
-sa.Index("ix_cases_lead", cases.c.lead, **_open)
+sa.Index("ix_cases_lead", cases.c.lead, cases.c.due_at, cases.c.number, **_open)
 sa.Index("ix_cases_unchecked", cases.c.run_checked_at, cases.c.number, **_open)
 sa.Index("ix_cases_run", cases.c.run_id, **only_where(cases.c.run_id.is_not(None)))
 _closed = only_where(cases.c.closed_at.is_not(None))

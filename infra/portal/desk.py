@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from infra import access
 from infra.access import Session
-from infra.ledger import CaseFilter, UnknownCase
+from infra.ledger import CaseFilter, Ledger, UnknownCase
 from infra.ledger.search import CaseRow
 from infra.locale import label, say
 from infra.moment import now
@@ -26,6 +27,7 @@ from rules.rulebook import STANDARD, Rulebook
 router = APIRouter(include_in_schema=False)
 Provided = Depends(services)
 PER_PAGE = 50
+COUNTS_KEPT = 5.0
 
 
 @router.get("/login/{token}", response_class=HTMLResponse)
@@ -75,7 +77,7 @@ async def cases(request: Request, provided: Services = Provided, who: Session = 
     after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
     return page(
         request, "desk", who=who.who, rows=rows, chosen=dict(asked), choices=_choices(book, locale), rest=rest,
-        after=after, counts=await provided.ledger.counts(moment),
+        after=after, counts=await _counts(request, provided.ledger),
     )  # fmt: skip
 
 
@@ -132,6 +134,16 @@ def _row(provided: Services, row: CaseRow, book: Rulebook, now: datetime, locale
         "late": row.is_late(now),
         "run_url": _run_url(provided, row.run_id),
     }
+
+
+async def _counts(request: Request, ledger: Ledger) -> dict[str, float]:
+    """The figures above the list, a walk over all open cases: read at most every :data:`COUNTS_KEPT` seconds."""
+    state, at = request.app.state, time.monotonic()
+    if at - getattr(state, "counted_at", float("-inf")) > COUNTS_KEPT:
+        state.counts = await ledger.counts(now())
+        state.counted_at = at
+    counts: dict[str, float] = state.counts
+    return counts
 
 
 def _run_url(provided: Services, run_id: str | None) -> str:
