@@ -246,6 +246,7 @@ def _words() -> Iterator[Mapping[str, str]]:
         wording.CLOCKS,
         wording.LETTERS,
         wording.TABLES,
+        wording.FILES,
         wording.FIELDS,
         wording.SENTENCES,
         refusals.SENTENCES,

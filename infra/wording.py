@@ -71,6 +71,12 @@ TABLES = {
 }  # fmt: skip
 """Table of the rulebook -> English label."""
 
+FILES = {
+    "departments": "Departments", "districts": "Districts", "categories": "Categories",
+    "calendar": "Working days", "clauses": "Sentences of the policy", "process": "Process",
+}  # fmt: skip
+"""Description of the rulebook -> English label."""
+
 FIELDS = {
     "reply": "Reply to the citizen", "department": "Department", "category": "Category", "urgency": "Urgency",
     "partners": "Partner departments", "reason": "Reason", "note": "Note", "plan": "What is planned",
@@ -146,6 +152,14 @@ def _stage_of(clock: str, process: Process | None, stage: str) -> Mapping[str, s
 def table_name(locale: str, table: str) -> str:
     """A table in words; one that a city has added is called by its file."""
     return say(locale, TABLES.get(table, table))
+
+
+def file_name(locale: str, path: str) -> str:
+    """A file of a rulebook in words; empty for one that only its name tells."""
+    name, _, ending = path.rpartition(".")
+    if ending == "csv":
+        return say(locale, TABLES.get(name, ""))
+    return say(locale, FILES["process"] if name.startswith("process/") else FILES.get(name, ""))
 
 
 def letter_name(locale: str, letter: str) -> str:

@@ -80,7 +80,7 @@ WORDS = {
     "rung": "%(offset)s from the due moment, %(letter)s to %(to)s",
     "of_the_district": "%(unit)s of the district",
     "handler": "the handler", "head": "the head", "mail": "mail", "phone": "telephone", "name": "name",
-    "label": "label", "valid_from": "valid from", "valid_to": "valid until", "merged_into": "merged into",
+    "label": "label", "valid_from": "valid from", "valid_until": "valid until", "merged_into": "merged into",
     "people": "people", "office": "office", "district": "district",
 }  # fmt: skip
 """Parts of sentences."""
@@ -123,7 +123,8 @@ class _Speaker:
     def place(self, change: Change, name: str) -> str:
         value = change.places[name]
         if name in ("old", "new"):
-            return self.value(change, value)
+            into = value and change.places.get("field") == "merged_into"
+            return self.record(change, value) if into else self.value(change, value)
         if name == "where":
             return self.where(value, change.places["districts"])
         if name == "stage":
@@ -133,6 +134,10 @@ class _Speaker:
         if name == "cells":
             return self.cells(change, value)
         return self.ways[name](value) if name in self.ways else str(value)
+
+    def record(self, change: Change, code: str) -> str:
+        """A department or a category, by what the change is about."""
+        return self.category(code) if change.kind == "category_changed" else self.party(code)
 
     def value(self, change: Change, value: Any) -> str:
         """What something was or will be; how it is said depends on what it is."""

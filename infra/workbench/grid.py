@@ -9,7 +9,7 @@ from rules.choices import choices
 from rules.faults import Fault
 from rules.rulebook import Rulebook
 from rules.table_text import csv_lines, csv_text
-from rules.tables import OUTPUT
+from rules.tables import OUTPUT, VALID_FROM, VALID_UNTIL
 
 HEADERS = 2
 """Rows that name the columns: field and label."""
@@ -54,6 +54,18 @@ class Grid:
         rows[row], rows[other] = rows[other], rows[row]
         lines[row], lines[other] = lines[other], lines[row]
         return other
+
+    @property
+    def has_days(self) -> bool:
+        """Whether its rows may have a first and a last day."""
+        return VALID_FROM in self.header
+
+    def add_days(self) -> None:
+        """The two columns for them, blank: every row counts on every day until somebody fills them in."""
+        if not self.has_days:
+            self.header += [VALID_FROM, VALID_UNTIL]
+            self.labels += ["生效日", "失效日"]
+            self.rows = [[*row, "", ""] for row in self.rows]
 
     def found(self, words: str) -> list[int]:
         """Numbers of the rows in which the words stand somewhere; all of them for no words."""

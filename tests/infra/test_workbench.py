@@ -160,6 +160,21 @@ async def test_what_is_typed_is_checked_without_being_saved(browser):
     assert [fault["line"] for fault in checked] == [wrong.splitlines().index("      fixed: feedbak") + 1]
 
 
+async def test_rows_can_be_given_days(browser):
+    draft = await opened(browser)
+    address = f"{draft}/files/catalogue.csv"
+    form = typed(await browser.get(address))
+    await browser.post(address, data=form | {"do": "days"})
+    page = await browser.get(address)
+    assert "valid_from" in page.text
+    assert "Give rows a first and a last day" not in page.text
+    assert "Faults" not in (await browser.get(draft)).text
+    dated = await browser.post(address, data=typed(page) | {"c0-6": "2026-13-01", "do": "save"})
+    assert (
+        "is not a day" in (await browser.get(httpx.URL(f"http://portal{address}").join(dated.headers["location"]))).text
+    )
+
+
 async def test_rows_are_added_moved_and_deleted(browser, sqlite_ledger):
     draft = await opened(browser)
     address = f"{draft}/files/urgency.csv"

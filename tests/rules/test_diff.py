@@ -200,3 +200,13 @@ def test_every_kind_of_change_can_be_said_in_both_languages(changes, book: Ruleb
     for one in found:
         for locale in ("en", "zh_CN"):
             assert "%(" not in change_text(one, book, book, locale)
+
+
+def test_a_successor_is_called_by_its_name(changes, book: Rulebook, book_files):
+    old = "handler: 赵志远, head: 丁海宁}"
+    new = "handler: 赵志远, head: 丁海宁, valid_until: 2026-11-30, merged_into: science}"
+    found = changes("departments.yaml", (old, new))
+    later = load({**book_files, "departments.yaml": book_files["departments.yaml"].replace(old, new)})
+    said = [change_text(one, book, later, "zh_CN") for one in found]
+    assert any("并入" in one and "市科学技术局" in one for one in said), said
+    assert not any("valid_until" in one or "science" in one for one in said), said

@@ -14,6 +14,7 @@ from infra.portal.roles import Owner, OwnPage, Workbench
 from infra.portal.services import Services
 from infra.portal.workbench.shared import Provided, typed
 from infra.rulebook_check import in_words
+from infra.wording import file_name
 from infra.workbench import drafts
 from infra.workbench.checking import Checker
 from infra.workbench.comparing import compare
@@ -32,6 +33,7 @@ async def one(id: int, request: Request, provided: Services = Provided, who: Ses
         changes = found.sentences(locale_of(request))
     return page(
         request, "workbench_draft", session=who, draft=draft, files=sorted(draft.files), faults=faults, changes=changes,
+        called={path: file_name(locale_of(request), path) for path in draft.files},
         counts=Counter(fault.file for fault in faults), may_edit=who.role == "process_owner" and draft.version is None,
         pictures=sorted(path[8:-5] for path in draft.files if path.startswith("process/") and path.endswith(".yaml")),
     )  # fmt: skip

@@ -102,6 +102,8 @@ def _done(grid: Grid, do: str, row: int) -> tuple[str, int]:
     elif do == "remove":
         grid.remove(row)
         at = max(row - 1, 0)
+    elif do == "days":
+        grid.add_days()
     elif do in ("up", "down"):
         at = grid.move(row, -1 if do == "up" else 1)
     return grid.text, at
