@@ -7,6 +7,7 @@ activated on the pages.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
-from infra.flow_form import form_of
+from infra.flow_form import forms_of
 from infra.mistakes import Mistake
 from infra.prefect_api import PrefectApi, PrefectAway
 from infra.rulebook_files import read_folder
@@ -98,8 +99,11 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
         await prefect.ask(
             "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
         )
-        for one in (wanted := described()):
-            await _upsert(prefect, one, pulse_seconds)
+        wanted = described()
+        forms = asyncio.create_task(forms_of(one["entrypoint"] for one in wanted if _has_form(one)))
+        for one in sorted(wanted, key=_has_form):  # the forms take seconds; meanwhile the others are put in place
+            form = (await forms)[one["entrypoint"]] if _has_form(one) else None
+            await _upsert(prefect, one, pulse_seconds=pulse_seconds, form=form)
         return [f"{_flow(one)}/{one['name']}" for one in wanted]
     except (PrefectAway, httpx.HTTPError) as fault:
         raise Mistake(f"Prefect at {api_url} does not take the deployments: {fault}") from fault
@@ -121,7 +125,7 @@ def described() -> list[dict[str, Any]]:
 
 async def deploy_process(prefect: PrefectApi, process: Process) -> str:
     """The deployment of one process, made or put right; its id. Raises :class:`PrefectAway`, also without a pool."""
-    made = await _upsert(prefect, _description(_listed(), process), None)
+    made = await _upsert(prefect, _description(_listed(), process))
     return str(made["id"])
 
 
@@ -137,7 +141,18 @@ def _description(listed: list[dict[str, Any]], process: Process) -> dict[str, An
     return known.get(process.name) or {**known[STANDARD], "name": process.name, "description": told}
 
 
-async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: int | None) -> Mapping[str, Any]:
+def _has_form(one: Mapping[str, Any]) -> bool:
+    """Whether people of the workbench start it, and are asked for its parameters."""
+    return TAG in one.get("tags", [])
+
+
+async def _upsert(
+    prefect: PrefectApi,
+    one: Mapping[str, Any],
+    *,
+    pulse_seconds: int | None = None,
+    form: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
     made = await prefect.ask("POST", "/flows/", {"name": _flow(one)})
     beat = pulse_seconds if one["name"] in BEATING else None
     body = {
@@ -150,8 +165,8 @@ async def _upsert(prefect: PrefectApi, one: Mapping[str, Any], pulse_seconds: in
         "schedules": [_schedule(s, beat) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }
-    if TAG in body["tags"]:
-        body["parameter_openapi_schema"] = await form_of(one["entrypoint"])
+    if form is not None:
+        body["parameter_openapi_schema"] = form
     upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
     if upserted is None:
         raise PrefectAway(f"there is no work pool {POOL}; run `minsheng deploy`")
