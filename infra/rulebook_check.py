@@ -14,9 +14,10 @@ from infra.locale import SOURCE, again, say
 from infra.mail.fields import letter_faults
 from infra.mistakes import Mistake
 from infra.rulebook_files import Folder, look_into
+from infra.wording import CLOCKS
 from rules.faults import Fault, RulebookFaults, line_of
 from rules.rulebook import Rulebook, examine
-from rules.said import Said, noted
+from rules.said import Said, noted, said
 
 FAULTY = 1
 
@@ -24,7 +25,7 @@ FAULTY = 1
 def faults_of(files: Mapping[str, str]) -> tuple[Rulebook, list[Fault]]:
     """The rulebook of these texts as far as it can be read, and all its faults, those of its letters too."""
     book, faults = examine(files)
-    return book, [*faults, *letter_faults(_letters(book, files))]
+    return book, [*faults, *_nameless(book, files), *letter_faults(_letters(book, files))]
 
 
 def in_words(faults: Iterable[Fault], locale: str) -> list[Fault]:
@@ -42,8 +43,8 @@ def check_folder(folder: Path, *, as_json: bool, locale: str = SOURCE) -> int:
     told = in_words(found.told(faults), locale)
     if as_json:
         listed = [asdict(fault) for fault in told]
-        said = {"rulebook": str(folder), "version": book.version, "sound": not told, "faults": listed}
-        echo(json.dumps(said, ensure_ascii=False, indent=1))
+        whole = {"rulebook": str(folder), "version": book.version, "sound": not told, "faults": listed}
+        echo(json.dumps(whole, ensure_ascii=False, indent=1))
     else:
         _print(folder, found, book, told, locale)
     return FAULTY if told else 0
@@ -73,6 +74,21 @@ def _print(folder: Path, found: Folder, book: Rulebook, told: list[Fault], local
     else:
         sound = noted("rulebook %(folder)s is sound: version %(version)s, %(count)s files")
         echo(say(locale, sound, folder=folder, version=book.version, count=len(found.files)))
+
+
+def _nameless(book: Rulebook, files: Mapping[str, str]) -> Iterator[Fault]:
+    """Clocks that people could not tell apart: without a label one is called as usual, or like its only stage."""
+    for process in book.processes.values():
+        file = f"process/{process.name}.yaml"
+        of_stages = [(f"stages.{stage.name}.clocks", stage.clocks) for stage in process.stages.values()]
+        for place, clocks in [("clocks", process.clocks), *of_stages]:
+            strange = [name for name, spec in clocks.items() if spec.label is None and name not in CLOCKS]
+            for name in strange[0 if place == "clocks" else 1 :]:
+                path = f"{place}.{name}"
+                message = said(
+                    "nobody knows what to call the clock '%(clock)s'; give it a label in zh and en", clock=name
+                )
+                yield Fault(file, line_of(files.get(file, ""), tuple(path.split("."))), path, message)
 
 
 def _letters(book: Rulebook, files: Mapping[str, str]) -> Iterator[tuple[str, int, str, str]]:

@@ -127,6 +127,10 @@ BREAKS: dict[str, tuple[list[Mutation], str]] = {
         [put(STANDARD, "kind: coordination\n    owner: lead", "kind: coordination\n    owner: citizen")],
         "[stages.coordination.owner] the citizen has no task in a stage of kind coordination",
     ),
+    "a clock of the whole case that nobody can name": (
+        [put(STANDARD, "clocks:\n  whole_case:", "clocks:\n  oversight: {holder: lead}\n  whole_case:")],
+        "[clocks.oversight] nobody knows what to call the clock 'oversight'; give it a label in zh and en",
+    ),
     "a value that is blank": ([put(STANDARD, "kind: coordination", "kind:")], "[stages.coordination.kind] is empty"),
     "a description that is blank": ([rewritten(STANDARD, lambda _: "")], f"{STANDARD}:1 is empty"),
     "a Chinese colon": ([put(STANDARD, "kind: coordination", "kind：coordination")], "a Chinese colon does not"),
