@@ -22,9 +22,9 @@ def coming(seen: Observed, calendar: Calendar) -> Arrivals:
         hours[second // 3600] += 1
         by_day[day] += 1
     first, last = ((moment // SECOND + ZONE_SECONDS) // DAY for moment in (seen.since, seen.until - 1))
-    days = range(first, last + 1)
-    if not any(hours):
+    if not by_day:
         return Arrivals(rate=1)
+    days = range(max(first, min(by_day)), last + 1)  # before its first case a ledger was not in use
     shape = _shape(hours, {day: by_day[day] for day in days}, calendar)
     relative = sum(of_day(shape, calendar, day) for day in days)
     return shape.model_copy(update={"rate": len(seen.arrivals) / relative})

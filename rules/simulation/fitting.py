@@ -40,7 +40,7 @@ def fit(seen: Observed, calendar: Calendar) -> Model:
     """A model of everything that was observed; parts of which nothing is known keep their defaults."""
     matters = [
         Matter.model_construct(type=kind, channel=channel, category=category, district=district, words=words, weight=n)
-        for (kind, channel, category, district, words), n in seen.matters.most_common(KINDS)
+        for (kind, channel, category, district, words), n in sorted(seen.matters.most_common(KINDS))
     ]
     return Model(
         arrivals=coming(seen, calendar), matters=matters, duties=[*_duties(seen, calendar)], citizens=_citizens(seen)

