@@ -66,6 +66,7 @@ WORKER = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "3600",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+    "PREFECT_EVENTS_WORKER_MAX_QUEUE_SIZE": "5000",  # while Prefect is away; without a bound each event keeps its run
     "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
 }
 """Environment of a worker for Minsheng."""

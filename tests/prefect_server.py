@@ -127,6 +127,10 @@ class PrefectServer:
     def start(self) -> None:
         """Start, or start again after :meth:`Process.kill`; returns when it answers."""
         self.process.start()
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it answers. In any thread, whereas a process dies with the thread that started it."""
         end = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self.process.running is not None and self.process.running.poll() is None, self.process.text[-2000:]

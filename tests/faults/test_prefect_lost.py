@@ -36,7 +36,8 @@ async def test_an_answer_given_while_prefect_is_away_is_acted_upon_when_it_is_ba
     await town.act(asleep, "fix", "lead-1", reply="修好了")
     assert (await town.ledger.case(asleep)).is_moving, "the answer is in the ledger"
 
-    await asyncio.to_thread(town.server.start)
+    town.server.process.start()
+    await asyncio.to_thread(town.server.wait)
 
     await town.pulse()
     await town.rests(asleep, "feedback")
@@ -47,7 +48,8 @@ async def test_a_lost_prefect_database_is_filled_again_from_the_ledger(town: Tow
     town.server.process.kill()
     for file in town.server.home.glob("prefect.db*"):
         file.unlink()
-    await asyncio.to_thread(town.server.start)
+    town.server.process.start()
+    await asyncio.to_thread(town.server.wait)
     await deploy(town.server.api, pulse_seconds=3600)
     town.worker.kill()
     town.worker.start()
