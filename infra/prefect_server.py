@@ -8,18 +8,27 @@ Prefect gives a database in memory a pool of one too, so its sessions do not nee
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from prefect.server.database import configurations
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.services import task_run_recorder
+from prefect.server.services.task_run_recorder import record_bulk_task_run_events
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.garbage import seldom_collected
+
+log = logging.getLogger("minsheng.prefect")
 
 PATIENCE = 60
 """Seconds that a session waits for its turn."""
 
 REPLACED = "create_async_engine"
 """The name by which Prefect's module makes its engines."""
+RECORDED = "record_bulk_task_run_events"
+"""The name by which Prefect's recorder of task runs writes a batch; by itself it drops all of it for one of them."""
 
 
 def create_engine(url: Any, **options: Any) -> AsyncEngine:
@@ -28,9 +37,23 @@ def create_engine(url: Any, **options: Any) -> AsyncEngine:
     return create_async_engine(url, **{**options, **one})
 
 
+async def record_all_that_can_be(events: list[ReceivedEvent]) -> None:
+    """What task runs did, in one transaction; if that fails because of one of them, such as a task of a run that
+    somebody deleted, each by itself, so that no other is lost with it."""
+    try:
+        await record_bulk_task_run_events(events)
+    except IntegrityError:
+        if len(events) == 1:
+            log.warning("%s is left out: its run is not there any more", events[0].event)
+            return
+        for event in events:
+            await record_all_that_can_be([event])
+
+
 def main() -> None:
-    """Prefect's command line, with the pool changed."""
+    """Prefect's command line, with the pool and the recorder changed."""
     vars(configurations)[REPLACED] = create_engine
+    vars(task_run_recorder)[RECORDED] = record_all_that_can_be
     from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 
     seldom_collected()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from prefect.server.database import configurations
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.services import task_run_recorder
+from sqlalchemy.exc import IntegrityError
 
+import infra.prefect_server
 from infra.deployments import deploy
-from infra.prefect_server import REPLACED, create_engine
+from infra.prefect_server import RECORDED, REPLACED, create_engine, record_all_that_can_be
 from tests.prefect_server import PrefectServer, prefect_server
 
 __all__ = ["prefect_server"]
@@ -24,6 +28,26 @@ async def test_the_pinned_prefect_makes_its_sqlite_engine_where_we_change_it(mon
     engine = await AioSqliteConfiguration("sqlite+aiosqlite:///prefect.db").engine()
     assert engine.pool.size() == 1
     await engine.dispose()
+
+
+async def test_what_one_task_run_did_is_not_lost_because_another_cannot_be_written(monkeypatch: pytest.MonkeyPatch):
+    written: list[str] = []
+
+    async def bulk(events: list[SimpleNamespace]) -> None:
+        if any(event.id == "of a deleted run" for event in events):
+            raise IntegrityError("INSERT", {}, ValueError("FOREIGN KEY constraint failed"))
+        written.extend(event.id for event in events)
+
+    assert RECORDED in vars(task_run_recorder)
+    monkeypatch.setattr(task_run_recorder, RECORDED, record_all_that_can_be)
+    monkeypatch.setattr(infra.prefect_server, "record_bulk_task_run_events", bulk)
+
+    recorded = vars(task_run_recorder)[RECORDED]
+    await recorded(
+        [SimpleNamespace(id=name, event="prefect.task-run.Running") for name in ("A", "of a deleted run", "B")]
+    )
+
+    assert written == ["A", "B"]
 
 
 @pytest.mark.slow
