@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
@@ -12,45 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.access import sign_in_token
-from infra.chance import token
 from infra.ledger import Ledger
-from infra.portal.app import create_app
-from infra.portal.services import Services
-from infra.settings import settings
 from infra.workbench import backtest_job
 from infra.workbench.backtest import backtest
 from infra.workbench.backtest_words import FORM, BacktestWords
-from infra.workbench.trials import NoTrial, Parameter, Trial, WrongParameter
+from infra.workbench.trials import Parameter, WrongParameter
 from rules.rulebook import build
+from tests.infra.one_trial import OneTrial, reader
 from tests.infra.test_backtest import QUICK, fixed
-
-
-class OneTrial:
-    """Prefect with one backtest that is over."""
-
-    def __init__(self, told: Mapping[str, Any], now: datetime) -> None:
-        self.told = json.dumps(told)
-        self._trial = Trial(
-            id="1",
-            name="",
-            offer="backtest",
-            state="COMPLETED",
-            message="",
-            created=now,
-            parameters={"rulebook": "gone"},
-        )
-
-    async def watch(self, id: str) -> Trial:
-        if id != "1":
-            raise NoTrial(id)
-        return self._trial
-
-    async def whole(self, id: str, _kind: str) -> str:
-        return self.told
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -70,11 +38,7 @@ async def told(sqlite_ledger: Ledger, book_files: dict[str, str], now: datetime)
 
 @pytest.fixture
 async def browser(sqlite_ledger: Ledger, told, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
-    trials: Any = OneTrial(told, now)
-    app = create_app(Services(ledger=sqlite_ledger, settings=settings(), trials=trials))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://portal") as browser:
-        browser.headers["accept-language"] = "en"
-        await browser.post(f"/login/{sign_in_token('Wang', token(), 'process_owner')}")
+    async with reader(sqlite_ledger, OneTrial("backtest", told, now)) as browser:
         yield browser
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -13,45 +12,20 @@ from xml.etree import ElementTree as Xml
 import httpx
 import pytest
 
-from infra.access import sign_in_token
-from infra.chance import token
 from infra.ledger import Ledger
-from infra.portal.app import create_app
-from infra.portal.services import Services
-from infra.settings import settings
 from infra.workbench import simulation_job
 from infra.workbench.simulation import Wish, people, simulate
 from infra.workbench.simulation_words import FORM, SimulationWords
-from infra.workbench.trials import NoTrial, Trial
 from rules.calendar import Calendar
 from rules.rulebook import Rulebook
 from rules.simulation.chart import chart
+from tests.infra.one_trial import OneTrial, reader
 
 FEW = """
 matters: [{type: consultation, category: education/meals}, {type: complaint, category: environment/noise/construction}]
 arrivals: {rate: 30}
 warm_up: 3
 """
-
-
-class OneTrial:
-    """Prefect with one simulation that is over."""
-
-    def __init__(self, told: Mapping[str, Any], now: datetime) -> None:
-        self.told = json.dumps(told)
-        about: Any = {"id": "1", "name": "", "offer": "simulation", "state": "COMPLETED", "message": ""}
-        self._trial = Trial(**about, created=now, parameters={"rulebook": "gone"})
-
-    async def watch(self, id: str) -> Trial:
-        if id != "1":
-            raise NoTrial(id)
-        return self._trial
-
-    async def whole(self, _id: str, _kind: str) -> str:
-        return self.told
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +36,7 @@ def told(book: Rulebook) -> dict[str, Any]:
 
 @pytest.fixture
 async def browser(sqlite_ledger: Ledger, told, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
-    trials: Any = OneTrial(told, now)
-    app = create_app(Services(ledger=sqlite_ledger, settings=settings(), trials=trials))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://portal") as browser:
-        browser.headers["accept-language"] = "en"
-        await browser.post(f"/login/{sign_in_token('Wang', token(), 'process_owner')}")
+    async with reader(sqlite_ledger, OneTrial("simulation", told, now)) as browser:
         yield browser
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,20 +9,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from infra.access import Session
-from infra.ledger import NoRulebook
-from infra.moment import now
 from infra.portal.links import NoSuchLink
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import Workbench
 from infra.portal.services import Services
+from infra.portal.workbench.results import result_of
 from infra.portal.workbench.shared import Provided
-from infra.prefect_api import PrefectAway
 from infra.workbench.backtest_words import FIGURES, KIND, BacktestWords
-from infra.workbench.comparing import ACTIVE, book_of
-from infra.workbench.refusals import VersionRefusal
-from infra.workbench.trials import NoTrial
 from rules.backtest_figures import concerns
-from rules.rulebook import Rulebook
 
 router = APIRouter(include_in_schema=False, prefix="/workbench/trials")
 PAGE = 100
@@ -61,23 +54,8 @@ async def cases(
 
 async def _found(id: str, request: Request, provided: Services) -> tuple[Mapping[str, Any], BacktestWords]:
     """What a run has found, and words for it. Raises :class:`NoSuchLink`."""
-    if provided.trials is None:
-        raise NoSuchLink
-    try:
-        trial, text = await provided.trials.watch(id), await provided.trials.whole(id, KIND)
-        told: Mapping[str, Any] = json.loads(text)
-        book = await _book(provided, str(trial.parameters.get("rulebook", ACTIVE)))
-    except (NoTrial, PrefectAway, NoRulebook) as fault:
-        raise NoSuchLink from fault
+    told, book = await result_of(provided, id, KIND)
     return told, BacktestWords(book, locale_of(request))
-
-
-async def _book(provided: Services, name: str) -> Rulebook:
-    """The draft as it is now; when it is gone the rules in force know most of the names."""
-    try:
-        return await book_of(provided.ledger, name, at=now())
-    except VersionRefusal:
-        return await provided.ledger.active(now())
 
 
 def _most(told: Mapping[str, Any]) -> Mapping[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -12,19 +11,12 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from infra.access import Session
-from infra.ledger import NoRulebook
-from infra.moment import now
-from infra.portal.links import NoSuchLink
 from infra.portal.pages import locale_of, page
 from infra.portal.roles import Workbench
 from infra.portal.services import Services
+from infra.portal.workbench.results import result_of
 from infra.portal.workbench.shared import Provided
-from infra.prefect_api import PrefectAway
-from infra.workbench.comparing import ACTIVE, book_of
-from infra.workbench.refusals import VersionRefusal
 from infra.workbench.simulation_words import KIND, SimulationWords
-from infra.workbench.trials import NoTrial
-from rules.rulebook import Rulebook
 from rules.simulation.chart import Series, chart
 
 router = APIRouter(include_in_schema=False, prefix="/workbench/trials")
@@ -35,14 +27,7 @@ SHOWN = 60
 @router.get("/{id}/simulation", response_class=HTMLResponse)
 async def result(id: str, request: Request, provided: Services = Provided, who: Session = Workbench) -> HTMLResponse:
     """Charts and tables of a simulation that is over."""
-    if provided.trials is None:
-        raise NoSuchLink
-    try:
-        trial, text = await provided.trials.watch(id), await provided.trials.whole(id, KIND)
-        told: Mapping[str, Any] = json.loads(text)
-        book = await _book(provided, str(trial.parameters.get("rulebook", ACTIVE)))
-    except (NoTrial, PrefectAway, NoRulebook) as fault:
-        raise NoSuchLink from fault
+    told, book = await result_of(provided, id, KIND)
     words = SimulationWords(told, book, locale_of(request))
     charts = [Markup(_chart(told, words, name)) for name in ("open", "in_work")]  # noqa: S704 -- ours, texts escaped
     return page(request, "workbench_simulation", session=who, id=id, told=told, words=words, charts=charts, shown=SHOWN)
@@ -57,11 +42,3 @@ def _chart(told: Mapping[str, Any], words: SimulationWords, name: str) -> str:
     }
     first = date.fromisoformat(told["from"])
     return chart(series, title=words.say(name), first=first, days=told["days"], calendar=words.book.calendar)
-
-
-async def _book(provided: Services, name: str) -> Rulebook:
-    """The draft as it is now; when it is gone the rules in force know most of the names."""
-    try:
-        return await book_of(provided.ledger, name, at=now())
-    except VersionRefusal:
-        return await provided.ledger.active(now())
