@@ -23,6 +23,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from infra import tracing
 from infra.bell import listening
+from infra.board import board_kept
 from infra.garbage import seldom_collected
 from infra.handover import hand_over
 from infra.ledger import LeaseHeld, Ledger, NoRulebook, UnknownCase
@@ -91,6 +92,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         with contextlib.suppress(NoRulebook):
             await self._ledger.active()  # half a second of reading, before anybody waits
         seldom_collected()
+        await self._exit_stack.enter_async_context(board_kept())
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)

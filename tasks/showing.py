@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
-from prefect.runtime import flow_run
 
+from infra.board import post
 from infra.locale import moment_text, say
 from infra.settings import settings
 from infra.wording import category_name, clock_name, district_name, party_name, sentence, stage_name, term
@@ -32,29 +34,35 @@ _shown: OrderedDict[str, tuple[UUID, int]] = OrderedDict()
 
 
 async def show(case: Case) -> None:
-    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls per wake at most, for what has
-    changed. A display that fails does not hold up a case."""
+    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls at most, for what has changed
+    when the case has come to rest (see ``infra.board``). A display that fails does not hold up a case."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        await post(case.number, partial(_draw, case, context.flow_run))
+
+
+async def _draw(case: Case, run: FlowRun) -> None:
     ledger = means().ledger
     book = await ledger.rulebook(case.rulebook)
     entries = await ledger.entries(case.number)
     try:
-        await _tag(case)
+        await _tag(case, run)
         key = case.number.lower()
-        await _put(key, "markdown", _markdown(case, entries, book), of=case)
-        await _put(f"{key}-clocks", "table", json.dumps(_clocks(case, book), ensure_ascii=False), of=case)
+        await _put(key, "markdown", _markdown(case, entries, book), of=case, run=run)
+        clocks = json.dumps(_clocks(case, book), ensure_ascii=False)
+        await _put(f"{key}-clocks", "table", clocks, of=case, run=run)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
 
 
-async def _put(key: str, type: str, data: str, *, of: Case) -> None:
+async def _put(key: str, type: str, data: str, *, of: Case, run: FlowRun) -> None:
     """The artifact of this key as it is now; a later wake of the same worker changes it instead of adding one."""
     id, before = _shown.get(key, (None, None))
     if hash(data) == before:
         return
-    run = flow_run.id
     async with get_client() as client:
         if id is None:
-            new = ArtifactCreate(key=key, type=type, data=data, description=of.number, flow_run_id=UUID(run))
+            new = ArtifactCreate(key=key, type=type, data=data, description=of.number, flow_run_id=run.id)
             id = (await client.create_artifact(new)).id
         else:
             await client.update_artifact(id, ArtifactUpdate(data=data))
@@ -65,16 +73,13 @@ async def _put(key: str, type: str, data: str, *, of: Case) -> None:
         _shown.popitem(last=False)
 
 
-async def _tag(case: Case) -> None:
-    run = FlowRunContext.get()
-    if run is None or run.flow_run is None:
-        return
+async def _tag(case: Case, run: FlowRun) -> None:
     facts = {"process": case.process, "district": case.district, "category": case.category}
     facts |= {"lead": case.lead, "urgency": case.urgency}
     tags = sorted(f"{name}:{value}" for name, value in facts.items() if value)
-    if sorted(run.flow_run.tags) != tags:
+    if sorted(run.tags) != tags:
         async with get_client() as client:
-            await client.update_flow_run(run.flow_run.id, name=case.number, tags=tags)
+            await client.update_flow_run(run.id, name=case.number, tags=tags)
 
 
 def _markdown(case: Case, entries: list[Entry], book: Rulebook) -> str:

@@ -1,0 +1,100 @@
+"""Operators see every run, its stage and its clocks: Prefect is given a new drawing of a case when the case has come to
+rest.
+
+A case that is acted upon three times within seconds would be drawn three times for nobody; a drawing costs Prefect as
+much as going to sleep and waking. States and task runs are told at once, the drawing of the case a few seconds later.
+Where no board is kept, as in a worker that ends with its run, everything is drawn at once (ADR 0012).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+log = logging.getLogger("minsheng.board")
+
+REST = 5.0
+"""Seconds that a case must be left alone before it is drawn."""
+LONGEST = 30.0
+"""Seconds after which it is drawn although it still moves."""
+AT_ONCE = 4
+
+Draw = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """``since``, ``due``: times of the event loop, of the first change that is not drawn yet, and of drawing it."""
+
+    draw: Draw
+    since: float
+    due: float
+
+
+class Board:
+    """Drawings that wait, the newest of each name; bound to one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Drawing] = {}
+        self._more = asyncio.Event()
+        self._turn = asyncio.Lock()
+
+    def put(self, name: str, draw: Draw) -> None:
+        """Draw this soon, instead of what still waits under the same name."""
+        at = asyncio.get_running_loop().time()
+        since = self._waiting[name].since if name in self._waiting else at
+        self._waiting[name] = _Drawing(draw, since, min(at + REST, since + LONGEST))
+        self._more.set()
+
+    async def keep(self) -> None:
+        """Until cancelled: draw what is due, in its order; one name is never drawn twice at the same time."""
+        while True:
+            await self._more.wait()
+            first = min(one.due for one in self._waiting.values())
+            await asyncio.sleep(first - asyncio.get_running_loop().time())  # nothing can be due before
+            await self._draw(at=asyncio.get_running_loop().time())
+
+    async def clear(self) -> None:
+        """Draw everything that waits now."""
+        await self._draw(at=float("inf"))
+
+    async def _draw(self, *, at: float) -> None:
+        async with self._turn:
+            due = sorted((one.due, name) for name, one in self._waiting.items() if one.due <= at)
+            for first in range(0, len(due), AT_ONCE):
+                names = [name for _, name in due[first : first + AT_ONCE]]
+                drawn = await asyncio.gather(*(self._waiting.pop(n).draw() for n in names), return_exceptions=True)
+                for name, fault in zip(names, drawn, strict=True):
+                    if isinstance(fault, Exception):
+                        log.warning("%s could not be drawn: %s", name, fault)
+            if not self._waiting:
+                self._more.clear()
+
+
+_board: ContextVar[Board | None] = ContextVar("board", default=None)
+
+
+@asynccontextmanager
+async def board_kept() -> AsyncIterator[None]:
+    """What is posted in this context waits for its case to rest; when the block ends, all of it is drawn."""
+    board = Board()
+    _board.set(board)
+    keeper = asyncio.create_task(board.keep())
+    try:
+        yield
+    finally:
+        await board.clear()
+        keeper.cancel()
+
+
+async def post(name: str, draw: Draw) -> None:
+    """Put a drawing on the board, or draw at once where there is none."""
+    board = _board.get()
+    if board is None:
+        await draw()
+    else:
+        board.put(name, draw)
