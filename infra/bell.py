@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,18 +32,28 @@ LONGEST_PATH = 100
 Heard = Callable[[str], None]
 
 _RING = sa.text(
-    f"SELECT pg_notify('{CHANNEL}', :number), set_config('synchronous_commit', 'off', true),"  # noqa: S608 -- constants
+    f"SELECT count(pg_notify('{CHANNEL}', number)), set_config('synchronous_commit', 'off', true),"  # noqa: S608 -- constants
     f" EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{LISTENER}' AND datname = current_database())"
-    " AS is_heard"
+    " AS is_heard FROM unnest(CAST(:numbers AS text[])) AS number"
 )
 
 
+async def ring_for(db: Database, numbers: Sequence[str]) -> list[bool]:
+    """For each whether a warm worker hears that it has somewhere to go. On PostgreSQL one statement for all, which
+    waits for no disk: those who ring commit one after the other, and a ring may be lost."""
+    if db.is_sqlite:
+        return [_ring_beside(db, number) for number in numbers]
+    async with db.read() as connection:
+        is_heard = bool((await connection.execute(_RING, {"numbers": list(numbers)})).one().is_heard)
+    return [is_heard] * len(numbers)
+
+
 async def ring(db: Database, number: str) -> bool:
-    """Whether a warm worker hears that ``number`` has somewhere to go. One statement, which waits for no disk: those
-    who ring commit one after the other, and a ring may be lost."""
-    if not db.is_sqlite:
-        async with db.read() as connection:
-            return bool((await connection.execute(_RING, {"number": number})).one().is_heard)
+    """Whether a warm worker hears that ``number`` has somewhere to go."""
+    return (await ring_for(db, [number]))[0]
+
+
+def _ring_beside(db: Database, number: str) -> bool:
     place = _socket_path(db)
     if place is None:
         return False

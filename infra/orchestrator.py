@@ -9,13 +9,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from infra.bell import ring
+from infra.bell import ring_for
 from infra.deployments import deploy_process
 from infra.ledger import Ledger, Run
 from infra.moment import now, wall
 from infra.prefect_api import PrefectApi, PrefectAway
+from infra.together import Together
 
 log = logging.getLogger("minsheng.orchestrator")
 
@@ -39,17 +41,18 @@ class Orchestrator:
         self._ledger = ledger
         self._prefect = PrefectApi(api_url, auth=auth, at_once=1 if ledger.db.is_sqlite else AT_ONCE)
         self._deployments: dict[str, str] = {}
+        self._bell = Together(partial(ring_for, ledger.db), most=BATCH)
 
     async def wake(self, number: str) -> str:
         """Make sure that the run of ``number`` will look at its case soon; says what was done.
 
         Raises :class:`PrefectAway` and ``UnknownCase``.
         """
+        if await self._bell.ask(number):
+            return "rung"  # whoever hears it looks for itself whether there is something to do
         run = await self._ledger.run_of(number)
         if not run.is_open:
             return "closed"
-        if await ring(self._ledger.db, number):
-            return "rung"
         state = await self._state(run.run_id)
         if state is None:
             return await self._start(run)

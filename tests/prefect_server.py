@@ -77,6 +77,7 @@ class Process:
             "-S",
             str(LEASH),
             str(os.getpid()),
+            "0",
             *self.command,
         ]  # no test run leaves one behind
         with self.log.open("ab") as out:

@@ -20,6 +20,7 @@ from infra.postgres import running as running_postgres
 from infra.settings import settings
 from infra.up.groundwork import prepare
 from infra.up.health import worker_online
+from infra.up.leash import STAND_BACK
 from infra.up.part import Part
 from infra.up.parts import PULSE, mail_catcher, portal, prefect_server
 from infra.up.plan import Plan, Wishes
@@ -69,7 +70,9 @@ class Town:
         limit = ("--limit", str(self.limit)) if kind == "warm" else ()
         options = ("--pool", POOL, "--type", kind, "--name", name, *limit)
         command = (sys.executable, "-m", "prefect", "worker", "start", *options)
-        self.tree.spawn(Part(name=name, command=command, healthy=lambda: worker_online(self.plan.api, name)))
+        self.tree.spawn(
+            Part(name=name, command=command, healthy=lambda: worker_online(self.plan.api, name), nice=STAND_BACK)
+        )
         self.tree.wait(name)
 
     def stop_worker(self, name: str) -> None:

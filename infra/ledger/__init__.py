@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from infra import tracing
 from infra.ledger import schema
-from infra.ledger.bulk import Bulk, Told
 from infra.ledger.database import Database, sqlite_file
 from infra.ledger.drafts import Drafts
 from infra.ledger.due import Decided, DueClocks
@@ -18,15 +17,14 @@ from infra.ledger.figures import Figures, read_figures
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.paths import Paths
+from infra.ledger.receiving import Person, Receiver, Told, Unstorable
 from infra.ledger.recording import (
     KeyReused,
     LeaseHeld,
-    Person,
     Recorded,
     Recorder,
     StaleAttempt,
     UnknownCase,
-    Unstorable,
     read_complaint,
     read_entries,
 )
@@ -76,12 +74,12 @@ class Ledger:
         self.search = Search(self.db)
         self.paths = Paths(self.db)
         self.verifier = Verifier(self.db)
-        recorder = Recorder(self.db, self.shelf)
-        self.submit = tracing.submissions(recorder.submit)
+        recorder, receiver = Recorder(self.db, self.shelf), Receiver(self.db, self.shelf)
+        self.submit = tracing.submissions(receiver.submit)
         self.record = tracing.signals(recorder.record)
         self.add = recorder.add
         self.decide_due = DueClocks(self.db, self.shelf).decide
-        self.submit_many = Bulk(self.db, self.shelf).submit_many
+        self.submit_many = receiver.submit_many
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version
         self.claim_letters, self.letter_sent, self.letter_failed = (
             self.outbox.claim,

@@ -18,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.recording import NUMBER_PREFIX
+from infra.ledger.numbers import numbers_from
 from rules.case import CITIZEN, Complaint
-from rules.fields import CITY_ZONE
 from rules.process import StageKind
 from rules.rulebook import Rulebook
 from rules.simulation.model import NONE
@@ -63,11 +62,6 @@ _TOLD = (
 )
 
 
-def first_number(since: datetime) -> str:
-    """What stands before every number of the day."""
-    return f"{NUMBER_PREFIX}{since.astimezone(CITY_ZONE):%y%m%d}"
-
-
 async def observe(db: Database, book: Rulebook, *, since: datetime, until: datetime) -> Observed:
     """The cases received in the period; of those that go on, what is known at its end. ``book``: which of their stages
     ask the citizen, and which clocks may be extended."""
@@ -87,14 +81,14 @@ async def observe(db: Database, book: Rulebook, *, since: datetime, until: datet
 
 
 async def _arrivals(connection: AsyncConnection, seen: Observed, since: datetime, until: datetime) -> None:
-    received = sa.select(_c.opened_at).where(_c.number > first_number(since)).order_by(_c.number)
+    received = sa.select(_c.opened_at).where(_c.number > numbers_from(since)).order_by(_c.number)
     for (at,) in await connection.execute(received):
         if since <= at < until:
             seen.arrivals.append(micros(at))
 
 
 async def _first_of_sample(connection: AsyncConnection, since: datetime) -> str:
-    begin = first_number(since)
+    begin = numbers_from(since)
     newest = sa.select(_c.number).where(_c.number > begin).order_by(_c.number.desc()).offset(SAMPLE).limit(1)
     return str(await connection.scalar(newest) or begin)
 

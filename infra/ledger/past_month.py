@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.habits import first_number
+from infra.ledger.numbers import numbers_from
 from rules.case import CITIZEN
 from rules.simulation.figures import COUNTED, RESULTS, RUNGS, at_share
 
@@ -41,7 +41,7 @@ async def month(db: Database, *, since: datetime, until: datetime) -> Month:
     async with db.read(snapshot=True) as connection:
         first, found = await _cases(connection, since, until)
         found |= await _entries(connection, since, until, closed=found["closed"])
-        mine = _a.number > first_number(since - BEFORE), _a.opened_at >= since, _a.opened_at < until
+        mine = _a.number > numbers_from(since - BEFORE), _a.opened_at >= since, _a.opened_at < until
         by_party = sa.select(_a.party, sa.func.count()).where(*mine, _a.role != CITIZEN).group_by(_a.party)
         tasks = {party: int(count) for party, count in await connection.execute(by_party)}
     return Month(found, tasks, first)
@@ -50,7 +50,7 @@ async def month(db: Database, *, since: datetime, until: datetime) -> Month:
 async def _cases(
     connection: AsyncConnection, since: datetime, until: datetime
 ) -> tuple[datetime | None, dict[str, float]]:
-    known = sa.select(_c.opened_at, _c.closed_at, _c.result).where(_c.number > first_number(since - BEFORE))
+    known = sa.select(_c.opened_at, _c.closed_at, _c.result).where(_c.number > numbers_from(since - BEFORE))
     rows = [row for row in await connection.execute(known) if row.opened_at < until]
     closed = [row for row in rows if row.closed_at and since <= row.closed_at < until]
     whole = sorted((row.closed_at - row.opened_at).total_seconds() / 3600 for row in closed)
@@ -68,7 +68,7 @@ async def _cases(
 
 async def _entries(connection: AsyncConnection, since: datetime, until: datetime, *, closed: float) -> dict[str, float]:
     """Cards and the like. A case ended late whose whole-case clock had reached a rung after the warning."""
-    there = _e.number > first_number(since - BEFORE), _e.at >= since, _e.at < until
+    there = _e.number > numbers_from(since - BEFORE), _e.at >= since, _e.at < until
     rung = _e.data["rung"].as_string()
     counted = sa.select(_e.kind, rung.label("rung"), sa.func.count()).where(
         *there, _e.kind.in_([*COUNTED, "rung_reached"])
@@ -84,7 +84,7 @@ async def _entries(connection: AsyncConnection, since: datetime, until: datetime
 
 async def _late(connection: AsyncConnection, since: datetime, until: datetime) -> int:
     over = sa.select(_c.number).where(
-        _c.number > first_number(since - BEFORE), _c.closed_at >= since, _c.closed_at < until
+        _c.number > numbers_from(since - BEFORE), _c.closed_at >= since, _c.closed_at < until
     )
     whole = _e.data["clock"].as_string().like("whole_case%") & (_e.data["rung"].as_string() != YELLOW)
     late = sa.select(sa.func.count(_e.number.distinct())).where(_e.number.in_(over), _e.kind == "rung_reached", whole)

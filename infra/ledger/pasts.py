@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.recording import NUMBER_PREFIX
+from infra.ledger.numbers import numbers_from
 from rules.case import Complaint
-from rules.fields import CITY_ZONE
 from rules.trials.moments import micros
 from rules.trials.past import TELLING, Deed, Past, order_of
 
@@ -47,7 +46,7 @@ _DEEDS = (
 
 async def pasts(db: Database, *, since: datetime, page: int = PAGE) -> AsyncIterator[list[Past]]:
     """Cases received from the city's day of ``since`` on, in the order of their numbers."""
-    last = first_number(since)
+    last = numbers_from(since)
     while True:
         async with db.read() as connection:
             cases = (await connection.execute(_CASES, {"from": last, "page": page})).all()
@@ -60,14 +59,9 @@ async def pasts(db: Database, *, since: datetime, page: int = PAGE) -> AsyncIter
 
 async def count_since(db: Database, since: datetime) -> int:
     """How many cases :func:`pasts` will tell."""
-    counted = sa.select(sa.func.count()).select_from(schema.cases).where(_c.number > first_number(since))
+    counted = sa.select(sa.func.count()).select_from(schema.cases).where(_c.number > numbers_from(since))
     async with db.read() as connection:
         return int(await connection.scalar(counted) or 0)
-
-
-def first_number(since: datetime) -> str:
-    """What stands before every number of the day."""
-    return f"{NUMBER_PREFIX}{since.astimezone(CITY_ZONE):%y%m%d}"
 
 
 async def _deeds(connection: AsyncConnection, first: str, last: str) -> dict[str, list[Deed]]:

@@ -16,10 +16,9 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
-from infra.ledger.recording import NUMBER_PREFIX
+from infra.ledger.numbers import numbers_from
 from infra.moment import wall
 from rules.case import CLOSED
-from rules.fields import CITY_ZONE
 from rules.picture import Live, StageFigures
 
 SAMPLE = 10_000
@@ -120,7 +119,7 @@ def _picked(process: str, since: datetime, sample: int) -> sa.CTE:
 
 def _received(process: str, since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     c = schema.cases.c
-    return c.process == process, c.number >= f"{NUMBER_PREFIX}{since.astimezone(CITY_ZONE):%y%m%d}"
+    return c.process == process, c.number >= numbers_from(since)
 
 
 def _count(process: str, since: datetime, sample: int) -> sa.Select[Any]:

@@ -7,7 +7,7 @@ promise, letters, each only when there are any), each with one statement for all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,23 +15,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra import chance
 from infra.ledger import schema
 from infra.ledger.appending import Step, append
-from infra.ledger.chain import GENESIS
 from infra.ledger.database import Database
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
 from infra.moment import wall
 from rules.case import Case, Complaint, Entry, Signal
-from rules.decide import PROCEED, TICK, decide, submit
+from rules.decide import PROCEED, TICK, decide
 from rules.evolve import evolve, fold
-from rules.fields import CITY_ZONE
-from rules.rulebook import Rulebook
-
-NUMBER_PREFIX = "QD"
-NUMBER_LENGTH = len(NUMBER_PREFIX) + len("yymmdd-") + 8
-
 
 _of: sa.BindParameter[str] = sa.bindparam("of")
 _c, _e = schema.cases.c, schema.entries.c
@@ -58,23 +50,6 @@ class KeyReused(Exception):
     """The idempotency key was used before for something else; use a new key for a new matter."""
 
 
-class Unstorable(ValueError):
-    """A text holds characters that no database keeps (NUL, halves of surrogate pairs)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """The complainant; kept apart from the case and encrypted. All fields may be empty."""
-
-    name: str = ""
-    phone: str = ""
-    email: str = ""
-
-    @property
-    def is_known(self) -> bool:
-        return bool(self.name or self.phone or self.email)
-
-
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """The case after a signal, and the entries it added; ``repeated``: the signal was known already."""
@@ -98,27 +73,6 @@ class Recorder:
     def __init__(self, db: Database, shelf: Shelf) -> None:
         self._db = db
         self._shelf = shelf
-        added = db.insert(schema.complaints).on_conflict_do_nothing()
-        self._add_complaint = db.written_out(added.returning(schema.complaints.c.number), schema.complaints)
-
-    async def submit(
-        self, complaint: Complaint, person: Person, *, at: datetime, key: str | None, book: Rulebook | None = None
-    ) -> Recorded:
-        """A new case under ``book``, else under the rulebook in force at ``at``. The same ``key`` with the same content
-        gives the same case again.
-
-        Raises :class:`KeyReused`, :class:`Unstorable` and ``NoRulebook``; then nothing changed.
-        """
-        request = request_row(complaint, person, key)
-        book = book or await self._shelf.active(at)
-        async with self._db.write() as connection:
-            number, is_known = await self._register(connection, request, at)
-            if is_known:
-                return Recorded(fold(number, await read_entries(connection, number)), (), repeated=True)
-            decided = submit(book, number, complaint, at)
-            case = fold(number, decided)
-            await append(self._db, connection, [Step(None, case, decided, GENESIS)])
-        return Recorded(case, decided)
 
     async def record(
         self, number: str, signal: Signal, *, at: datetime, key: str | None = None, attempt: int | None = None
@@ -162,38 +116,11 @@ class Recorder:
                 await append(self._db, connection, [Step(case, after, decided, head.hash)])
         return Recorded(after, decided)
 
-    async def _register(self, connection: AsyncConnection, row: Mapping[str, Any], at: datetime) -> tuple[str, bool]:
-        """Put the complaint in: its number, and whether its key was known already. Raises :class:`KeyReused`.
-
-        Two requests with one key meet at the unique index: the second waits for the first and then finds it. A number
-        that was given before (30^8 a day) is drawn again.
-        """
-        c = schema.complaints.c
-        while True:
-            number = number_on(at)
-            if await connection.scalar(self._add_complaint, {"number": number, **row}) is not None:
-                return number, False
-            same = sa.select(c.number, c.digest).where(c.key == row["key"])
-            known = (await connection.execute(same)).first() if row["key"] else None
-            if known is None:
-                continue
-            if known.digest != row["digest"]:
-                raise KeyReused("this key stands for another complaint")
-            return str(known.number), True
-
     async def _decide(self, connection: AsyncConnection, case: Case, signal: Signal, at: datetime) -> list[Entry]:
         book = await self._shelf.on(connection, case.rulebook)
         if signal.action == PROCEED and not case.visits:
             signal = replace(signal, complaint=await read_complaint(connection, case.number))
         return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
-
-
-def request_row(complaint: Complaint, person: Person, key: str | None) -> dict[str, Any]:
-    """What ``complaints`` keeps of a submission, but for its number. Raises :class:`Unstorable`."""
-    told, who = ({name: getattr(one, name) for name in one.__slots__} for one in (complaint, person))
-    matter = {k: v for k, v in told.items() if v not in (None, "", False)}
-    _check_storable([*matter.values(), *who.values()])
-    return {"matter": matter, "person": who if person.is_known else None, **_marks(key, fingerprint(told, who))}
 
 
 async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
@@ -244,29 +171,14 @@ async def _keep_signal(
     connection: AsyncConnection, number: str, signal: Signal, key: str | None, *, first: int, last: int
 ) -> None:
     row: dict[str, Any] = {"number": number, "first_seq": first, "last_seq": last, "action": signal.action}
-    row |= {"assignment": signal.assignment, **_marks(key, _digest(signal))}
+    row |= {"assignment": signal.assignment, **marks(key, _digest(signal))}
     await connection.execute(_ADD_SIGNAL, row)
 
 
-def _marks(key: str | None, digest: bytes) -> dict[str, bytes | None]:
+def marks(key: str | None, digest: bytes) -> dict[str, bytes | None]:
     """By what a request is recognised when it comes again; without a key it cannot be."""
     return {"key": fingerprint(key), "digest": digest} if key else {"key": None, "digest": None}
 
 
 def _digest(signal: Signal) -> bytes:
     return fingerprint(signal.action, signal.assignment, dict(signal.data))
-
-
-def number_on(at: datetime) -> str:
-    """A number that tells the city's day and nothing else."""
-    return f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}-{chance.letters(8)}"
-
-
-def _check_storable(values: Sequence[Any]) -> None:
-    for text in values:
-        if isinstance(text, str) and not text.isprintable() and not _is_kept(text):
-            raise Unstorable("a text contains characters that cannot be stored")
-
-
-def _is_kept(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

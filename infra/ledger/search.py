@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from infra.ledger import schema, words
 from infra.ledger.database import Database
+from infra.ledger.numbers import NUMBER_LENGTH
 from infra.ledger.outbox import GIVEN_UP
-from infra.ledger.recording import NUMBER_LENGTH
 from infra.moment import wall
 from rules.case import Role
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
-from infra.ledger.recording import NUMBER_PREFIX
+from infra.ledger.numbers import NUMBER_PREFIX
 
 TOGETHER = 500
 """Numbers handed on at a time."""

@@ -22,7 +22,8 @@ SETTLED = 60.0
 class Part:
     """What is to run, and how to see that it is well.
 
-    ``patience``: seconds until it must be. ``serves``: others use it, so it is stopped last.
+    ``patience``: seconds until it must be. ``serves``: others use it, so it is stopped last. ``nice``: when the
+    processors are busy it lets others go first, by so much (0 to 19).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Part:
     healthy: Callable[[], bool]
     patience: float = 90.0
     serves: bool = False
+    nice: int = 0
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class Running:
 
     def start(self) -> None:
         """Start the process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
-        command = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self.part.command]
+        command = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(self.part.nice), *self.part.command]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(  # noqa: S603 -- our own commands, as a list
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True

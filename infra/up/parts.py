@@ -8,6 +8,7 @@ from functools import partial
 from infra.chance import letters
 from infra.deployments import POOL, SERVER_COMMAND
 from infra.up.health import answers, listens, worker_online
+from infra.up.leash import STAND_BACK
 from infra.up.part import Part
 from infra.up.plan import Plan
 from infra.up.ports import LOCAL
@@ -26,7 +27,7 @@ def minsheng(*arguments: str) -> tuple[str, ...]:
 def prefect_server(plan: Plan) -> Part:
     command = (*SERVER_COMMAND, "--host", LOCAL, "--port", str(plan.prefect_port))
     healthy = partial(answers, f"{plan.api}/health")
-    return Part(name="Prefect", command=command, healthy=healthy, patience=180, serves=True)
+    return Part(name="Prefect", command=command, healthy=healthy, patience=180, serves=True, nice=STAND_BACK)
 
 
 def mail_catcher(plan: Plan) -> Part:
@@ -53,4 +54,4 @@ def worker(plan: Plan) -> Part:
     name = f"up-{letters(4)}"  # a name of its own: the heartbeat of an earlier worker proves nothing
     options = ("--pool", POOL, "--type", "warm", "--limit", str(WORKER_LIMIT), "--name", name)
     command = (sys.executable, "-m", "prefect", "worker", "start", *options)
-    return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name))
+    return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name), nice=STAND_BACK)

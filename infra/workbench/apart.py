@@ -40,7 +40,8 @@ async def at_work(module: str, asked: Mapping[str, Any]) -> AsyncIterator[AsyncI
 
     Raises :class:`Mistake` with the job's own sentence and :class:`Broke`.
     """
-    command = (sys.executable, str(Path(leash.__file__)), str(os.getpid()), sys.executable, "-m", module)
+    line = (sys.executable, str(Path(leash.__file__)), str(os.getpid()), str(leash.STAND_BACK))
+    command = (*line, sys.executable, "-m", module)
     pipe = asyncio.subprocess.PIPE
     job = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE)
     try:
