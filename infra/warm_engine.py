@@ -97,7 +97,8 @@ def adapt_the_engine() -> None:
     vars(flow_engine)["_send_heartbeats"] = lambda *_, **__: nullcontext()
     vars(task_engine)["emit_task_run_state_change_event"] = _tell_from_running_on
     logging.getLogger("prefect.flow_runs").addFilter(_NotAnError())
-    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
+    for quiet in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.getLogger("minsheng").setLevel(logging.INFO)
 
 
