@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rules.case import CITIZEN, Assignment, Case, Data, Entry, Role, Signal
+from rules.calendar import Span
+from rules.case import CITIZEN, CLOSED, Assignment, Case, Clock, Data, Entry, Role, Signal
 from rules.clocks import next_rung
 from rules.evolve import evolve
 from rules.fields import Field
@@ -61,9 +62,13 @@ class Draft:
         self.case = evolve(self.case, entry)
 
     def finish(self, kind: str, outcome: str, **data: Any) -> None:
-        """Append the entry that ends the present stage: its assignments end and its clocks stop. Where the process
-        lets a table choose, the outcome may become another one."""
-        self.add(kind, outcome=turned(self, outcome), end=self.endings(), stop=self.stage_clocks(), **data)
+        """Append the entry that ends the present stage: its assignments end and its clocks stop; a clock of the whole
+        case that stood still goes on, unless this is the end. Where the process lets a table choose, the outcome may
+        become another one."""
+        outcome = turned(self, outcome)
+        still = [] if self.stage.outcomes.get(outcome) == CLOSED else [c for c in self.case.clocks if c.paused_at]
+        goes_on = [self.going_on(c) for c in still if c.is_open and c.name == WHOLE_CASE]
+        self.add(kind, outcome=outcome, end=self.endings(), stop=self.stage_clocks(), resume=goes_on, **data)
 
     def endings(self) -> dict[str, str]:
         """Open assignments of the present stage -> how they end; the citizen's lasts until the case is closed."""
@@ -118,6 +123,23 @@ class Draft:
         }
         spec = {"id": f"{name}-{count}", "name": name, "holder": holder, **timed, **more}
         return [{k: v for k, v in spec.items() if v and not (k == "stage" and "assignment" in more)}]
+
+    def going_on(self, clock: Clock) -> dict[str, Any]:
+        """How a clock that stood still runs again now: with the time it had left, or as late as it was."""
+        book, case, due = self.rulebook, self.case, self._due_after(clock)
+        since, process = clock.started_at, case.process
+        rung = next_rung(book, clock.name, case.urgency, since=since, due=due, after=clock.rung, process=process)
+        at = due if clock.on_due else rung.at if rung else None
+        return {"id": clock.id, "due": due.isoformat()} | ({"next": at.isoformat()} if at else {})
+
+    def _due_after(self, clock: Clock) -> datetime:
+        """Working time that was left is left now; a clock that runs round the clock just moves."""
+        since, book, case = clock.paused_at or self.now, self.rulebook, self.case
+        span = book.deadline(case.process, clock.name, case.urgency, at=clock.started_at).value
+        if span is None or span.unit != "wd":
+            return self.now + (clock.due_at - since)
+        left = book.calendar.working_seconds_between(since, clock.due_at)
+        return book.calendar.add(self.now, Span(left / book.calendar.hours.workday, "wd"))
 
     def letter(self, name: str, to: str, *, assignment: str = "", **values: Any) -> dict[str, Any]:
         """A letter to write: ``to`` is ``citizen``, a department code, or ``code:head``."""

@@ -1,6 +1,7 @@
 """及时采纳、认真解决、限时反馈: the reply reaches the citizen in time, who is asked two things: solved? satisfied?
 
-Silence is recorded as silence, never as satisfaction.
+Silence is recorded as silence, never as satisfaction; and it is nobody's delay: while the citizen has the word, the
+clock of the whole case stands still.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rules.case import CITIZEN, Answer, Complaint, Data, Role
-from rules.draft import Action, Draft, anyone
+from rules.draft import WHOLE_CASE, Action, Draft, anyone
 from rules.fields import Field
 from rules.process import Stage
 from rules.refusals import Refusal
@@ -21,7 +22,8 @@ def enter(draft: Draft, stage: Stage, _complaint: Complaint) -> None:
     """The final reply and the callback are one letter, so that nobody is asked before they were answered."""
     letter = stage.letters["explained" if draft.case.explanation else "citizen"]
     clocks = draft.clocks_for(stage, Role.CITIZEN, CITIZEN, assignment="citizen-1")
-    draft.add("stage_entered", stage=stage.name, start=clocks, letters=[draft.to_citizen(letter)])
+    whole = [c.id for c in draft.case.clocks if c.runs and c.name == WHOLE_CASE]
+    draft.add("stage_entered", stage=stage.name, start=clocks, pause=whole, letters=[draft.to_citizen(letter)])
 
 
 def rate(draft: Draft, data: Data) -> None:

@@ -1,18 +1,15 @@
 """限时反馈: a clock stands still only for a reason from the process's list, so often and so long as it says.
 
-A pause ends by itself at its cap, through a clock of its own. Nobody stops another's clock, and the clock of the whole
-case goes on in any case.
+A pause ends by itself at its cap, through a clock of its own. Nobody stops another's clock, and while a department
+waits the clock of the whole case goes on. That one stands still only while the citizen has the word (see feedback).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rules.calendar import Span
 from rules.case import Case, Clock, Data
-from rules.clocks import next_rung
 from rules.draft import Action, Draft
 from rules.fields import Field
 from rules.process import PauseReason
@@ -93,7 +90,7 @@ def end(draft: Draft, how: str) -> None:
         "clocks_resumed",
         cause=case.pause["cause"],
         how=how,
-        resume=[_going_on(draft, c) for c in case.clocks if c.is_open and c.paused_at],
+        resume=[draft.going_on(c) for c in case.clocks if c.is_open and c.paused_at],
         stop=[c.id for c in case.clocks if c.is_open and c.name == PAUSE],
         letters=_words_to_who_paused(draft, case.pause, how),
     )
@@ -105,26 +102,6 @@ def _words_to_who_paused(draft: Draft, paused: Data, how: str) -> list[dict[str,
     if not (letter and holder and holder.is_open) or how in ("resume", WORK_DONE):
         return []
     return [draft.letter(letter, holder.party, assignment=holder.id, how=how)]
-
-
-def _going_on(draft: Draft, clock: Clock) -> dict[str, Any]:
-    due = _due_after(draft, clock)
-    case, since = draft.case, clock.started_at
-    rung = next_rung(
-        draft.rulebook, clock.name, case.urgency, since=since, due=due, after=clock.rung, process=case.process
-    )
-    at = due if clock.on_due else rung.at if rung else None
-    return {"id": clock.id, "due": due.isoformat()} | ({"next": at.isoformat()} if at else {})
-
-
-def _due_after(draft: Draft, clock: Clock) -> datetime:
-    """Working time that was left when it was paused is left now; a clock that runs round the clock just moves."""
-    since, book, case = clock.paused_at or draft.now, draft.rulebook, draft.case
-    span = book.deadline(case.process, clock.name, case.urgency, at=clock.started_at).value
-    if span is None or span.unit != "wd":
-        return draft.now + (clock.due_at - since)
-    left = book.calendar.working_seconds_between(since, clock.due_at)
-    return book.calendar.add(draft.now, Span(left / book.calendar.hours.workday, "wd"))
 
 
 def after(draft: Draft, action: str) -> None:

@@ -15,7 +15,7 @@ from rules.trials.life import Move
 from rules.trials.moments import SECOND
 from rules.trials.past import Deed, Past
 from rules.trials.replay import Replayed, Told, replay, tell
-from rules.trials.timing import Started
+from rules.trials.timing import Started, StoodStill
 from rules.trials.trail import Trail, Under
 
 TIMED = frozenset({"extend", "pause", "resume"})
@@ -26,8 +26,8 @@ RUNG = "rung_reached"
 
 
 class Fact(NamedTuple):
-    """A clock of a plot. ``start``, ``stop``: the events (0: the case was received) at which it starts and stops, no
-    ``stop`` where it stays open. ``holder``: empty where whoever leads is late."""
+    """A clock of a plot. ``start``, ``stop``: the events (0: the case was received) at which it starts and stops for
+    good or stands still, no ``stop`` where it runs on. ``holder``: empty where whoever leads is late."""
 
     id: str
     name: str
@@ -122,7 +122,7 @@ def _side(trail: Trail, moments: Sequence[int]) -> Side | None:
         if not all(after):
             return None
         for id in {*running} - {*after}:
-            facts[id] = facts[id]._replace(stop=nth)
+            _stop(facts, id, nth)
         running, leads[nth] = after, lead or trail.under.desk
     returns = [(known[at], known[since], process, urgency) for at, since, process, urgency in trail.returns]
     return Side(trail, facts, [*accumulate(leads, _latest)], returns)
@@ -142,5 +142,14 @@ def _running(trail: Trail, move: Move, before: Sequence[str], facts: dict[str, F
             about = (clock.name, how.process, how.urgency)
             facts[clock.id] = Fact(clock.id, *about, start, None, how.on_due, trail.holders[clock.id])
             yield clock.id
+        elif isinstance(how, StoodStill):
+            _stop(facts, id := before[how.nth], nth)
+            yield id
         else:
             yield ""
+
+
+def _stop(facts: dict[str, Fact], id: str, nth: int) -> None:
+    """From here on it makes nobody late; that it ends afterwards, after it stood still, changes nothing."""
+    if facts[id].stop is None:
+        facts[id] = facts[id]._replace(stop=nth)

@@ -25,6 +25,30 @@ def test_silence_is_recorded_as_silence_never_as_satisfaction(answered):
     assert any(e.kind == "citizen_silent" for e in answered.entries)
 
 
+@pytest.mark.parametrize("subject", ["楼道有煤气味", "半夜施工噪音"])
+def test_nobody_in_the_city_is_late_while_the_citizen_has_the_word(life, subject):
+    """72 hours for the whole of an urgent case, seven days for the citizen."""
+    story = life(subject=subject)
+    story.act("fix", "lead", reply="已处理")
+    story.wait(days=7, minutes=-1)
+    assert story.case.stage == "feedback"
+    assert [e.data["clock"] for e in story.entries if e.kind == "rung_reached"] == []
+    story.wait(minutes=2)
+    assert story.case.is_closed
+
+
+def test_in_a_new_round_the_whole_case_has_the_time_that_was_left(answered):
+    working = answered.book.calendar.working_seconds_between
+    whole = next(c for c in answered.case.clocks if c.name == "whole_case")
+    assert whole.paused_at == answered.now
+    left = working(answered.now, whole.due_at)
+    answered.wait(days=7, minutes=-1)
+    answered.act("rate", "citizen", solved="no", satisfied=1)
+    goes_on = answered.case.running("whole_case")
+    assert (goes_on.id, goes_on.started_at) == (whole.id, whole.started_at), "it never restarts"
+    assert working(answered.now, goes_on.due_at) == left
+
+
 def test_a_bad_answer_begins_a_new_round(answered):
     answered.act("rate", "citizen", solved="no", satisfied=1, comment="还在施工")
     assert (answered.case.stage, answered.case.redos) == ("departmental_fix", 1)
