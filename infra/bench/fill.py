@@ -97,7 +97,7 @@ async def fill(town: Town, *, stored: int, open: int) -> None:
             for first in range(stored, stored + open, BATCH):
                 await one.copy(first, min(first + BATCH, stored + open), give_runs=partial(give_runs, town))
                 town.screen.say(f"{min(first + BATCH, stored + open) - stored} open cases stored, with their runs")
-            await one.connection.execute("VACUUM ANALYZE")  # else the lives share the machine with what follows a bulk load
+            await one.connection.execute("VACUUM ANALYZE")  # else lives share the machine with what follows a bulk load
     finally:
         await ledger.close()
 
