@@ -51,7 +51,7 @@ class Tally:
             clock = was.clocks[nth]
             if clock.holder != CITIZEN and clock.name != PAUSE:
                 self.stopped[clock.name] += 1
-                if before[nth].due < now:
+                if before[nth].due < (before[nth].paused or now):
                     self.late[clock.name] += 1
         self.told(move)
         if move.to.result:

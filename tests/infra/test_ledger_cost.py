@@ -35,7 +35,7 @@ async def test_a_step_costs_a_few_statements(ledger: Ledger, now: datetime):
     assert {"claim": len(claim), "fix": len(fix), "enter": len(enter), "nothing": len(nothing)} == {
         "claim": 7,  # case row, entries; entry, case row, assignment, clock stopped, signal
         "fix": 8,  # the same and one look for the key
-        "enter": 6,  # case row, entries; entry, case row, clock set, letter
+        "enter": 7,  # case row, entries; entry, case row, clock set, clock of the whole case paused, letter
         "nothing": 2,
     }
 
