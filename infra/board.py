@@ -1,9 +1,10 @@
-"""Operators see every run, its stage and its clocks: Prefect is given a new drawing of a case when the case has come to
-rest.
+"""Operators see every run, its stage and its clocks: Prefect is given a new drawing of a case at once, or, in the rush
+hour, when the case has come to rest.
 
 A case that is acted upon three times within seconds would be drawn three times for nobody; a drawing costs Prefect as
-much as going to sleep and waking. States and task runs are told at once, the drawing of the case a few seconds later.
-Where no board is kept, as in a worker that ends with its run, everything is drawn at once (ADR 0012).
+much as going to sleep and waking. States and task runs are told at once, the drawing of the case a few seconds later
+when other cases wait for the worker. Where no board is kept, as in a worker that ends with its run, everything is drawn
+at once (ADR 0012).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 log = logging.getLogger("minsheng.board")
 
 REST = 5.0
-"""Seconds that a case must be left alone before it is drawn."""
+"""Seconds that a case must be left alone before it is drawn in the rush hour."""
 LONGEST = 30.0
 """Seconds after which it is drawn although it still moves."""
 AT_ONCE = 4
@@ -36,52 +37,62 @@ class _Drawing:
 
 
 class Board:
-    """Drawings that wait, the newest of each name; bound to one event loop."""
+    """Drawings that wait, the newest of each name; bound to one event loop. ``busy`` tells whether others wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: Callable[[], bool]) -> None:
+        self._busy = busy
         self._waiting: dict[str, _Drawing] = {}
         self._more = asyncio.Event()
         self._turn = asyncio.Lock()
 
-    def put(self, name: str, draw: Draw) -> None:
-        """Draw this soon, instead of what still waits under the same name."""
+    async def put(self, name: str, draw: Draw) -> None:
+        """Draw this instead of what still waits under the same name: now if nobody is kept waiting by it, else soon."""
         at = asyncio.get_running_loop().time()
         since = self._waiting[name].since if name in self._waiting else at
         self._waiting[name] = _Drawing(draw, since, min(at + REST, since + LONGEST))
-        self._more.set()
+        if self._busy():
+            self._more.set()
+        else:
+            await self._draw([name])
 
     async def keep(self) -> None:
         """Until cancelled: draw what is due, in its order; one name is never drawn twice at the same time."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._more.wait()
-            first = min(one.due for one in self._waiting.values())
-            await asyncio.sleep(first - asyncio.get_running_loop().time())  # nothing can be due before
-            await self._draw(at=asyncio.get_running_loop().time())
+            first = min((one.due for one in self._waiting.values()), default=loop.time())
+            await asyncio.sleep(first - loop.time())  # nothing can be due before
+            await self._draw(self._due(at=loop.time()))
 
     async def clear(self) -> None:
         """Draw everything that waits now."""
-        await self._draw(at=float("inf"))
+        await self._draw(self._due(at=float("inf")))
 
-    async def _draw(self, *, at: float) -> None:
-        async with self._turn:
-            due = sorted((one.due, name) for name, one in self._waiting.items() if one.due <= at)
-            for first in range(0, len(due), AT_ONCE):
-                names = [name for _, name in due[first : first + AT_ONCE]]
-                drawn = await asyncio.gather(*(self._waiting.pop(n).draw() for n in names), return_exceptions=True)
-                for name, fault in zip(names, drawn, strict=True):
-                    if isinstance(fault, Exception):
-                        log.warning("%s could not be drawn: %s", name, fault)
-            if not self._waiting:
-                self._more.clear()
+    def _due(self, *, at: float) -> list[str]:
+        return [name for due, name in sorted((one.due, name) for name, one in self._waiting.items()) if due <= at]
+
+    async def _draw(self, names: list[str]) -> None:
+        """A few at a time: who comes in between waits for these few."""
+        for first in range(0, len(names), AT_ONCE):
+            async with self._turn:
+                some = [name for name in names[first : first + AT_ONCE] if name in self._waiting]
+                drawings = [self._waiting.pop(name) for name in some]
+                drawn = await asyncio.gather(*(one.draw() for one in drawings), return_exceptions=True)
+            for name, fault in zip(some, drawn, strict=True):
+                if isinstance(fault, Exception):
+                    log.warning("%s could not be drawn: %s", name, fault)
+        if not self._waiting:
+            self._more.clear()
 
 
 _board: ContextVar[Board | None] = ContextVar("board", default=None)
 
 
 @asynccontextmanager
-async def board_kept() -> AsyncIterator[None]:
-    """What is posted in this context waits for its case to rest; when the block ends, all of it is drawn."""
-    board = Board()
+async def board_kept(busy: Callable[[], bool]) -> AsyncIterator[None]:
+    """What is posted in this context while somebody is kept ``busy`` waits for its case to rest; when the block ends,
+    all of it is drawn."""
+    board = Board(busy)
     _board.set(board)
     keeper = asyncio.create_task(board.keep())
     try:
@@ -97,4 +108,4 @@ async def post(name: str, draw: Draw) -> None:
     if board is None:
         await draw()
     else:
-        board.put(name, draw)
+        await board.put(name, draw)

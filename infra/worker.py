@@ -92,7 +92,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         with contextlib.suppress(NoRulebook):
             await self._ledger.active()  # half a second of reading, before anybody waits
         seldom_collected()
-        await self._exit_stack.enter_async_context(board_kept())
+        await self._exit_stack.enter_async_context(board_kept(self._has_more_to_do))
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)
@@ -104,6 +104,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         """Many rings for a case that waits its turn are one."""
         self._rung[number] = None
         self._more.set()
+
+    def _has_more_to_do(self) -> bool:
+        """More than the case that asks."""
+        return len(self._active) > 1 or bool(self._rung)
 
     async def _carry_what_is_rung(self) -> None:
         """One pair of hands: first rung, first carried."""

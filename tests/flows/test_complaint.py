@@ -31,7 +31,8 @@ async def test_one_run_carries_a_complaint_from_the_first_word_to_the_honest_end
 
     run = await town.run(number)
     assert (run["name"], run["state"]["name"], run["state"]["message"]) == (number, "Closed", "fixed")
-    assert {"lead:shinan-urban", "district:shinan", "urgency:normal", "process:standard"} <= set(run["tags"])
+    wanted = {"lead:shinan-urban", "district:shinan", "urgency:normal", "process:standard"}
+    await until("the tags", partial(town.run, number), lambda run: wanted <= set(run["tags"]))
     assert run["parameters"] == {"number": number}
     kinds = await town.kinds(number)
     assert kinds.count("stage_entered") == 3
@@ -55,7 +56,8 @@ async def test_prefect_shows_the_case_and_nothing_about_the_citizen(town: Town):
     number = await solved(town)
 
     run_id = await town.run_id(number)
-    shown = await town.server.call("POST", "/artifacts/filter", flow_runs={"id": {"any_": [run_id]}})
+    look = partial(town.server.call, "POST", "/artifacts/filter", flow_runs={"id": {"any_": [run_id]}})
+    shown = await until("two drawings", look, lambda found: len(found) >= 2)
     assert {artifact["type"] for artifact in shown} == {"markdown", "table"}
     assert any(f"/desk/cases/{number}" in str(artifact["data"]) for artifact in shown)
     stored = b"".join(file.read_bytes() for file in town.server.home.glob("prefect.db*"))
@@ -109,4 +111,4 @@ async def test_a_complaint_that_no_table_knows_waits_at_the_desk(town: Town):
     case = await town.rests(number, "departmental_fix")
 
     assert case.lead == "shinan-urban"
-    assert "lead:shinan-urban" in (await town.run(number))["tags"]
+    await until("the tag", partial(town.run, number), lambda run: "lead:shinan-urban" in run["tags"])

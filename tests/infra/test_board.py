@@ -1,4 +1,4 @@
-"""Operators see every run: a case is drawn once when it has come to rest, and before the worker leaves."""
+"""Operators see every run: a case is drawn at once, in the rush hour when it rests, and before the worker leaves."""
 
 from __future__ import annotations
 
@@ -39,9 +39,33 @@ async def test_without_a_board_it_is_drawn_at_once(draw, drawn):
     assert drawn == ["A1"]
 
 
+def rush_hour() -> bool:
+    return True
+
+
+async def test_when_nobody_else_waits_it_is_drawn_at_once(draw, drawn):
+    async with board_kept(lambda: False):
+        for picture in ("A1", "A2"):
+            await post("A", draw(picture))
+        assert drawn == ["A1", "A2"]
+
+
+async def test_when_the_rush_is_over_nobody_waits_for_the_drawings_of_others(draw, drawn, monkeypatch):
+    monkeypatch.setattr(board, "REST", 3600.0)
+    others = ["B"]
+    async with board_kept(lambda: bool(others)):
+        await post("A", draw("A1"))
+        await post("B", draw("B1"))
+        assert drawn == []
+        others.clear()
+        await post("A", draw("A2"))
+        assert drawn == ["A2"]
+    assert drawn == ["A2", "B1"]
+
+
 async def test_of_a_case_that_moves_only_the_last_is_drawn_when_it_rests(draw, drawn, monkeypatch):
     monkeypatch.setattr(board, "REST", 0.2)
-    async with board_kept():
+    async with board_kept(rush_hour):
         for picture in ("A1", "A2", "A3"):
             await post("A", draw(picture))
         assert drawn == []
@@ -53,7 +77,7 @@ async def test_of_a_case_that_moves_only_the_last_is_drawn_when_it_rests(draw, d
 async def test_a_case_that_never_rests_is_drawn_all_the_same(draw, drawn, monkeypatch):
     monkeypatch.setattr(board, "REST", 3600.0)
     monkeypatch.setattr(board, "LONGEST", 0.1)
-    async with board_kept():
+    async with board_kept(rush_hour):
         await post("A", draw("A1"))
         await post("A", draw("A2"))
         await reaches(drawn, ["A2"])
@@ -61,7 +85,7 @@ async def test_a_case_that_never_rests_is_drawn_all_the_same(draw, drawn, monkey
 
 async def test_what_waits_is_drawn_before_the_worker_leaves(draw, drawn, monkeypatch):
     monkeypatch.setattr(board, "REST", 3600.0)
-    async with board_kept():
+    async with board_kept(rush_hour):
         for name in "BCADEF":
             await post(name, draw(name))
     assert sorted(drawn) == list("ABCDEF")
@@ -72,7 +96,7 @@ async def test_a_drawing_that_fails_takes_no_other_with_it(draw, drawn, monkeypa
         raise OSError("no pen")
 
     monkeypatch.setattr(board, "REST", 0.0)
-    async with board_kept():
+    async with board_kept(rush_hour):
         await post("A", broken)
         await post("B", draw("B"))
         await reaches(drawn, ["B"])
