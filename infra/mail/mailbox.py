@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.errors import MessageError
-from email.message import EmailMessage
-from email.utils import parseaddr
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr, parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -111,42 +112,55 @@ class Mailbox:
 
 def read(id: int, content: bytes, received_at: datetime | None = None) -> Caught:
     """A mail as it was sent, decoded; broken parts are shown as far as they can be read."""
-    mail = message_from_bytes(content, policy=policy.default)
-    envelope = {_ENVELOPE_FROM, _ENVELOPE_TO}
-    headers = {name: value for name, value in _headers(mail) if name not in envelope}
+    mail = message_from_bytes(content)  # not with today's policy: it takes a header apart as far as to each comment
+    headers = _headers(mail)
+    sender, to = headers.pop(_ENVELOPE_FROM, ""), headers.pop(_ENVELOPE_TO, "")
     return Caught(
         id=id,
-        sender=_one_line(str(mail.get(_ENVELOPE_FROM, ""))),
-        to=tuple(filter(None, _one_line(str(mail.get(_ENVELOPE_TO, ""))).split(", "))),
+        sender=sender,
+        to=tuple(filter(None, to.split(", "))),
         name=parseaddr(headers.get("To", ""))[0],
         subject=headers.get("Subject", ""),
-        date=_date(mail) or received_at or wall(),
+        date=_date(headers) or received_at or wall(),
         headers=headers,
-        text=_body(mail, "plain"),
-        html=_body(mail, "html"),
+        text=_body(mail, "text/plain"),
+        html=_body(mail, "text/html"),
     )
 
 
-def _headers(mail: EmailMessage) -> Iterator[tuple[str, str]]:
+def _headers(mail: Message) -> dict[str, str]:
     """Decoded headers; a repeated one is shown with its first value."""
-    seen = set()
-    for name in mail.keys():  # noqa: SIM118 -- a message is no mapping: names repeat
-        if name not in seen:
-            seen.add(name)
-            yield name, _one_line(str(mail.get(name, "")))
+    found: dict[str, str] = {}
+    for name, value in mail.raw_items():
+        if name not in found:
+            found[name] = _one_line(_decoded(str(value)))
+    return found
 
 
-def _date(mail: EmailMessage) -> datetime | None:
-    said = getattr(mail.get("Date"), "datetime", None)
-    return said.astimezone(UTC) if said is not None and said.tzinfo else None
-
-
-def _body(mail: EmailMessage, kind: str) -> str:
+def _decoded(value: str) -> str:
     try:
-        part = mail.get_body((kind,))
-        return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
-    except (LookupError, UnicodeError, MessageError) as fault:
-        return f"({fault})"
+        return str(make_header(decode_header(value))) if "=?" in value else value
+    except (HeaderParseError, LookupError, UnicodeError):
+        return value
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        said = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    return said.astimezone(UTC) if said.tzinfo else None
+
+
+def _body(mail: Message, kind: str) -> str:
+    for part in mail.walk():
+        if part.get_content_type() == kind and part.get_content_disposition() != "attachment":
+            content = part.get_payload(decode=True)
+            try:
+                return bytes(content).decode(part.get_content_charset("utf-8"), "replace").replace("\r\n", "\n")
+            except LookupError as fault:  # an encoding that nobody knows
+                return f"({fault})"
+    return ""
 
 
 def _one_line(text: str) -> str:
