@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
+from email.message import Message
 
 from jinja2 import TemplateError
 
@@ -117,7 +117,7 @@ class Courier:
         await self._ledger.letter_failed(letter.id, str(fault), retry_at=retry_at)
         return Delivered(retried=1) if retry_at else Delivered(given_up=1)
 
-    async def _write(self, letter: Letter) -> EmailMessage:
+    async def _write(self, letter: Letter) -> Message:
         """The mail of ``letter``. Raises :class:`Unwritable` with the reason; the ledger's own failures pass."""
         ledger, number = self._ledger, letter.number
         try:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from email.message import EmailMessage
+from email.message import Message
+from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -65,7 +66,7 @@ class Mailer:
         """Resting connections, and since when (seconds of the loop's clock)."""
         self._turns = asyncio.Semaphore(size)
 
-    async def send(self, mail: EmailMessage) -> None:
+    async def send(self, mail: Message) -> None:
         """Returns when the server has taken the letter. Raises :class:`TryLater` or :class:`Refused`."""
         async with self._turns:
             try:
@@ -83,18 +84,19 @@ class Mailer:
             except (aiosmtplib.SMTPException, OSError):
                 client.close()
 
-    async def _send(self, mail: EmailMessage) -> None:
+    async def _send(self, mail: Message) -> None:
         if kept := await self._kept():
             with contextlib.suppress(HungUp):
                 await self._hand_over(kept, mail)
                 return
         await self._hand_over(await self._connected(), mail)
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, mail: EmailMessage) -> None:
+    async def _hand_over(self, client: aiosmtplib.SMTP, mail: Message) -> None:
         """The connection is kept when it is alive; after a silence nobody knows what the server will say next."""
         alive = False
         try:
-            await client.send_message(mail)
+            head = dict(mail.raw_items())
+            await client.send_message(mail, sender=_bare(head["From"]), recipients=[_bare(head["To"])])
             alive = True
         except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
             told = _told(fault)
@@ -142,6 +144,11 @@ class Mailer:
             local_hostname=socket.gethostname(),  # the library would ask the name service, which may not answer
             timeout=COMMAND_SECONDS,
         )
+
+
+def _bare(header: object) -> str:
+    """The address in it; what is not ASCII stands there as the bytes that go over the wire."""
+    return parseaddr(str(header))[1].encode("ascii", "surrogateescape").decode()
 
 
 def _told(fault: Exception) -> MailFault:

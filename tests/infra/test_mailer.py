@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from email.message import EmailMessage
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def letter(nth: int = 0):
     return list(outbox.rows.values())[nth]
 
 
-def mail(to: str = "a@b.example", text: str = "正文\n") -> EmailMessage:
+def mail(to: str = "a@b.example", text: str = "正文\n") -> Message:
     return message(Composed("【民声】主题", text, "<p>文</p>"), letter(), Envelope(sender=SENDER, to=to))
 
 
@@ -194,6 +194,19 @@ async def test_an_address_in_chinese_letters():
         await mailer.send(mail("王女士@例子.example"))
         await mailer.close()
     assert server.recipients == ["王女士@例子.example"]
+
+
+@pytest.mark.parametrize("name", ["王女士", 'O"Neil, Bob', "a@b.example <x@y.example>", "=?utf-8?b?eA==?="])
+@pytest.mark.parametrize("to", ["a@b.example", "王女士@例子.example"])
+async def test_a_name_is_never_taken_for_an_address(name: str, to: str):
+    envelope = Envelope(sender=SENDER, to=to, to_name=name)
+    async with mail_server() as server:
+        mailer = Mailer(server.url)
+        await mailer.send(message(COMPOSED, letter(), envelope))
+        await mailer.close()
+    assert server.recipients == [to]
+    (got,) = server.mails[0]["To"].addresses
+    assert got.display_name == name
 
 
 @pytest.mark.parametrize(
