@@ -31,9 +31,10 @@ DESCRIPTION = ROOT / "prefect.yaml"
 _PASSED_ON = ("command", "env", "labels", "name")
 BASE_JOB_TEMPLATE = {
     "job_configuration": {name: "{{ " + name + " }}" for name in _PASSED_ON},
-    "variables": {"type": "object", "properties": {name: {"title": name} for name in _PASSED_ON}},
+    "variables": {"properties": {name: {} for name in _PASSED_ON}},
 }
-"""Understood by the warm worker and by Prefect's own process worker."""
+"""Understood by the warm worker and by Prefect's own process worker. It describes no variable closer: the server checks
+each description anew whenever a run is made."""
 BEATING = ("pulse", "clocks")
 """Deployments that look at everything, and may do so more often; the others keep their hours."""
 

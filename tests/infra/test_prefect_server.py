@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from types import SimpleNamespace
 
+import pendulum
 import pytest
 from prefect.server.database import configurations
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.services import task_run_recorder
+from prefect.server.utilities.database import Timestamp
+from sqlalchemy import Dialect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 import infra.prefect_server
 from infra.deployments import deploy
-from infra.prefect_server import RECORDED, REPLACED, create_engine, record_all_that_can_be
+from infra.prefect_server import RECORDED, REPLACED, bound, create_engine, record_all_that_can_be
 from tests.prefect_server import PrefectServer, prefect_server
 
 __all__ = ["prefect_server"]
@@ -28,6 +33,19 @@ async def test_the_pinned_prefect_makes_its_sqlite_engine_where_we_change_it(mon
     engine = await AioSqliteConfiguration("sqlite+aiosqlite:///prefect.db").engine()
     assert engine.pool.size() == 1
     await engine.dispose()
+
+
+@pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()])
+def test_the_driver_is_given_the_same_moment_as_pythons_own_kind(dialect: Dialect):
+    column = Timestamp()
+    for zone in ("UTC", "Asia/Shanghai"):
+        moment = pendulum.datetime(2026, 11, 1, 23, 59, 58, 7, tz=zone)
+        given = bound(column, moment, dialect)
+        assert given is not None
+        assert (type(given), given) == (datetime, moment)
+    assert bound(column, None, dialect) is None
+    with pytest.raises(ValueError, match="timezone"):
+        bound(column, datetime(2026, 11, 1), dialect)  # noqa: DTZ001 -- that is the point
 
 
 async def test_what_one_task_run_did_is_not_lost_because_another_cannot_be_written(monkeypatch: pytest.MonkeyPatch):
