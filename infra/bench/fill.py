@@ -1,6 +1,6 @@
 """建立台账: a ledger of years, made in minutes: whole lives are led through the rules, then copied inside PostgreSQL.
 
-Every copy is a valid case: a number of its own, and a chain of hashes that ``minsheng verify`` accepts.
+Every whole copy is a valid case: a number of its own, and a chain of hashes that ``minsheng verify`` accepts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _HELPERS = """
 SET work_mem = '256MB';
 SET synchronous_commit = off;
 CREATE TEMP TABLE pattern (id int, number text, seq int, spelled text, data text, PRIMARY KEY (id, seq));
-CREATE TEMP TABLE copy (id int, number text, run uuid);
+CREATE TEMP TABLE copy (id int, number text, run uuid, whole boolean);
 CREATE FUNCTION pg_temp.linked(head bytea, said text) RETURNS bytea LANGUAGE sql IMMUTABLE AS
 $$ SELECT sha256(head || convert_to(said, 'UTF8')) $$;
 CREATE AGGREGATE pg_temp.chain(text) (SFUNC = pg_temp.linked, STYPE = bytea, INITCOND = '\\x@genesis@');
@@ -50,22 +50,23 @@ CREATE FUNCTION pg_temp.letters(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 """
 _NUMBERS = """
 INSERT INTO copy SELECT p.id, left(p.number, 9) || pg_temp.letters((i * 7919 + 104729) * 1299709 % 656099999999),
-                        gen_random_uuid()
+                        gen_random_uuid(), i / $3 % $4 = 0
 FROM generate_series($1::bigint, $2::bigint) i JOIN pattern p ON p.id = i % $3 AND p.seq = 1
 """
 _ENTRIES = """
 INSERT INTO entries (number, seq, kind, at, actor, data, hash)
 SELECT c.number, e.seq, e.kind, e.at, e.actor, replace(p.data, '@number@', c.number)::json,
        pg_temp.chain(replace(p.spelled, '@number@', c.number)) OVER (PARTITION BY c.number ORDER BY e.seq)
-FROM copy c JOIN pattern p ON p.id = c.id JOIN entries e ON e.number = p.number AND e.seq = p.seq
+FROM copy c JOIN pattern p ON p.id = c.id JOIN entries e ON e.number = p.number AND e.seq = p.seq WHERE c.whole
 """
 _COPY = """
 INSERT INTO {table} ({names}) SELECT {values}
 FROM copy c JOIN pattern p ON p.id = c.id AND p.seq = 1 JOIN {table} t ON t.number = p.number
+WHERE c.whole OR '{table}' IN ('cases', 'complaints', 'assignments')
 """
 _CHANGED = {
     "cases": {
-        "head": "(SELECT e.hash FROM entries e WHERE e.number = c.number AND e.seq = t.seq)",
+        "head": "COALESCE((SELECT e.hash FROM entries e WHERE e.number = c.number AND e.seq = t.seq), t.head)",
         "run_id": "CASE WHEN t.closed_at IS NULL THEN c.run::text END",
         "run_checked_at": "now()",
     },
@@ -133,12 +134,15 @@ class Copier:
         self.connection = connection
         self._patterns = patterns
 
-    async def copy(self, first: int, end: int, *, give_runs: Runs | None = None) -> None:
-        """Copies ``first`` to ``end`` (exclusive) of all that are ever made; runs come before cases."""
+    async def copy(self, first: int, end: int, *, whole: int = 1, give_runs: Runs | None = None) -> None:
+        """Copies ``first`` to ``end`` (exclusive) of all that are ever made; runs come before cases.
+
+        Of each pattern one in ``whole`` has its history; the others are only what lists and searches look at.
+        """
         order = self.connection.execute
         async with self.connection.transaction():
             await order("TRUNCATE copy")
-            await order(_NUMBERS, first, end - 1, self._patterns)
+            await order(_NUMBERS, first, end - 1, self._patterns, whole)
             await order("ANALYZE copy")
             if give_runs is not None:
                 await give_runs(await self.connection.fetch("SELECT run, number FROM copy"))
