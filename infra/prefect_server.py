@@ -12,7 +12,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from prefect.server.database import configurations
+from prefect.server.database import configurations, orm_models
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.services import task_run_recorder
 from prefect.server.services.task_run_recorder import record_bulk_task_run_events
@@ -20,8 +20,10 @@ from prefect.server.utilities.database import Timestamp
 from sqlalchemy import Dialect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import relationship
 
 from infra.garbage import seldom_collected
+from infra.ledger.database import hand_out_living
 
 log = logging.getLogger("minsheng.prefect")
 
@@ -34,14 +36,20 @@ RECORDED = "record_bulk_task_run_events"
 """The name by which Prefect's recorder of task runs writes a batch; by itself it drops all of it for one of them."""
 BOUND = "process_bind_param"
 """The name by which the type of Prefect's columns of moments makes what the driver is given."""
+JOINED = "work_pool"
+"""The name by which Prefect's queues know their pool."""
 
 _bound = Timestamp.process_bind_param
 
 
 def create_engine(url: Any, **options: Any) -> AsyncEngine:
-    """What Prefect asks for; on SQLite with a single connection."""
-    one = {"pool_size": 1, "max_overflow": 0, "pool_timeout": PATIENCE} if str(url).startswith("sqlite") else {}
-    return create_async_engine(url, **{**options, **one})
+    """What Prefect asks for; on SQLite with a single connection, on PostgreSQL without a question to the database each
+    time somebody takes a connection."""
+    if str(url).startswith("sqlite"):
+        return create_async_engine(url, **{**options, "pool_size": 1, "max_overflow": 0, "pool_timeout": PATIENCE})
+    engine = create_async_engine(url, **{**options, "pool_pre_ping": False})
+    hand_out_living(engine)
+    return engine
 
 
 def bound(column: Timestamp, moment: datetime | None, dialect: Dialect) -> datetime | None:
@@ -49,6 +57,14 @@ def bound(column: Timestamp, moment: datetime | None, dialect: Dialect) -> datet
     a run, and the kind that Prefect reckons with needs twenty times as long for it."""
     given = _bound(column, moment, dialect)
     return given and datetime.combine(datetime.date(given), datetime.timetz(given))
+
+
+def read_queues_with_their_pools() -> None:
+    """With each run Prefect reads the queue that it came by, and would read the pool of that queue by one more
+    statement."""
+    queue = orm_models.WorkQueue
+    together = relationship(orm_models.WorkPool, lazy="joined", innerjoin=True, foreign_keys=[queue.work_pool_id])
+    setattr(queue, JOINED, together)
 
 
 async def record_all_that_can_be(events: list[ReceivedEvent]) -> None:
@@ -65,9 +81,10 @@ async def record_all_that_can_be(events: list[ReceivedEvent]) -> None:
 
 
 def main() -> None:
-    """Prefect's command line, with the pool, the recorder and what the driver is given changed."""
+    """Prefect's command line, with the pool, the recorder, what the driver is given and how queues are read changed."""
     vars(configurations)[REPLACED] = create_engine
     setattr(Timestamp, BOUND, bound)
+    read_queues_with_their_pools()
     vars(task_run_recorder)[RECORDED] = record_all_that_can_be
     from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 

@@ -40,8 +40,7 @@ class Database:
             sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         else:
-            sa.event.listen(self.engine.sync_engine, "checkin", _note_rest)
-            sa.event.listen(self.engine.sync_engine, "checkout", _replace_lost)
+            hand_out_living(self.engine)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -104,13 +103,18 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
 
 
+def hand_out_living(engine: AsyncEngine) -> None:
+    """Whoever is handed a connection gets one that is alive, without a question each time: the driver notices when the
+    server closes a line; only one that rested for long is asked."""
+    sa.event.listen(engine.sync_engine, "checkin", _note_rest)
+    sa.event.listen(engine.sync_engine, "checkout", _replace_lost)
+
+
 def _note_rest(_connection: Any, record: Any) -> None:
     record.info["rests_since"] = time.monotonic()
 
 
 def _replace_lost(connection: Any, record: Any, _proxy: Any) -> None:
-    """Whoever is handed a connection gets one that is alive, without a question each time: the driver notices when the
-    server closes a line; only one that rested for long is asked."""
     since = record.info.get("rests_since")
     if since is None:
         return

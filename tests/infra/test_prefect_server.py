@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pendulum
 import pytest
-from prefect.server.database import configurations
+import sqlalchemy as sa
+from prefect.server.database import configurations, orm_models
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.services import task_run_recorder
 from prefect.server.utilities.database import Timestamp
@@ -18,7 +19,14 @@ from sqlalchemy.exc import IntegrityError
 
 import infra.prefect_server
 from infra.deployments import deploy
-from infra.prefect_server import RECORDED, REPLACED, bound, create_engine, record_all_that_can_be
+from infra.prefect_server import (
+    RECORDED,
+    REPLACED,
+    bound,
+    create_engine,
+    read_queues_with_their_pools,
+    record_all_that_can_be,
+)
 from tests.prefect_server import PrefectServer, prefect_server
 
 __all__ = ["prefect_server"]
@@ -33,6 +41,11 @@ async def test_the_pinned_prefect_makes_its_sqlite_engine_where_we_change_it(mon
     engine = await AioSqliteConfiguration("sqlite+aiosqlite:///prefect.db").engine()
     assert engine.pool.size() == 1
     await engine.dispose()
+
+
+def test_queues_are_read_with_their_pools():
+    read_queues_with_their_pools()
+    assert "JOIN work_pool" in str(sa.select(orm_models.WorkQueue))
 
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()])
