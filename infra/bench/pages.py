@@ -168,7 +168,7 @@ async def _paths(ledger: Ledger) -> dict[str, Paths]:
 async def _numbers(ledger: Ledger, condition: str) -> list[tuple[str, str]]:
     """Some cases with a history from all over the ledger, with their leads."""
     share = f"SELECT number, lead, seq FROM cases TABLESAMPLE system_rows({SAMPLE * 500}) WHERE {condition}"  # noqa: S608 -- our own words
-    whole = f"SELECT s.number, s.lead FROM ({share}) s JOIN entries e USING (number, seq) LIMIT {SAMPLE}"  # noqa: S608
+    whole = f"SELECT s.number, s.lead FROM ({share}) s JOIN entries e USING (number, seq) LIMIT {SAMPLE}"  # noqa: S608 -- our own words
     await _asked(ledger, "CREATE EXTENSION IF NOT EXISTS tsm_system_rows")
     return [(row[0], row[1]) for row in await _asked(ledger, whole)]
 

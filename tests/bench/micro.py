@@ -15,8 +15,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from aiosmtplib.email import flatten_message
+
 from infra.ledger import Letter, Person
-from infra.mail.letters import compose
+from infra.mail.letters import Composed, compose
+from infra.mail.mailbox import read
+from infra.mail.message import Envelope, message
 from infra.mail.values import values_for
 from infra.rulebook_files import read_folder
 from infra.settings import ROOT
@@ -86,12 +90,13 @@ def thoughts() -> Mapping[str, Thought]:
         "table: a question never asked": lambda: book.tables["keywords"].first(None, text=f"噪音 {next(turn)}"),
         "calendar: five working days": lambda: book.calendar.add(NOW, Span(5, "wd")),
         "calendar: a month of working time": lambda: book.calendar.working_seconds_between(NOW, NOW + timedelta(30)),
-        "letter: a task mail": _letter(book, entries),
+        "table: an answer that is remembered": lambda: book.deadline("standard", "fix", "normal"),
+        **_letter(book, entries),
     }
 
 
-def _letter(book: Rulebook, entries: list[Entry]) -> Thought:
-    """Writing the mail that gives the lead its task."""
+def _letter(book: Rulebook, entries: list[Entry]) -> Mapping[str, Thought]:
+    """The mail that gives the lead its task: its words, the mail around them, and what the catcher makes of it."""
     places = ((seq, nth, w) for seq, e in enumerate(entries, 1) for nth, w in enumerate(e.data.get("letters", ())))
     seq, nth, written = next(place for place in places if place[2]["letter"] == "lead_task")
     data = {name: value for name, value in written.items() if name not in ("letter", "to", "assignment")}
@@ -100,7 +105,18 @@ def _letter(book: Rulebook, entries: list[Entry]) -> Thought:
         assignment=written["assignment"], status="queued", decided_at=NOW, sent_at=None, error="",
     )  # fmt: skip
     known = {"complaint": MATTER, "person": Person("示例"), "book": book, "entries": entries, "locale": "zh_CN"}
-    return lambda: compose(letter.letter, locale="zh_CN", values=values_for(letter, **known))  # type: ignore[arg-type]  # by name
+
+    def composed() -> Composed:
+        return compose(letter.letter, locale="zh_CN", values=values_for(letter, **known))  # type: ignore[arg-type]  # by name
+
+    words = composed()
+    envelope = Envelope(sender="m@minsheng.example", to="lead@city.example", to_name="市南", reply_to="d@city.example")
+    mail = flatten_message(message(words, letter, envelope))
+    return {
+        "letter: a task mail": composed,
+        "letter: the mail around it": lambda: flatten_message(message(words, letter, envelope)),
+        "letter: the mail as the catcher reads it": lambda: read(1, mail),
+    }
 
 
 def seconds(thought: Thought) -> float:

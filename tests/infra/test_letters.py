@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -255,14 +254,6 @@ def test_an_address_that_names_its_district_is_not_told_twice():
     outbox = FakeOutbox()
     outbox.open(replace(GARBAGE, address="市南区香港中路"))
     assert values_of(outbox, outbox.letters_named("receipt")[0])["place"] == "市南区香港中路"
-
-
-def test_writing_a_letter_is_quick(outbox: FakeOutbox):
-    letters = list(outbox.rows.values())
-    began = time.perf_counter()
-    for letter in letters:
-        written(outbox, letter)
-    assert (time.perf_counter() - began) / len(letters) < 0.05  # 3 ms on an idle core
 
 
 def test_a_letter_that_asks_for_what_nobody_gives_is_told(tmp_path, monkeypatch):
