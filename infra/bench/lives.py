@@ -89,11 +89,11 @@ class Driver:
     """Leads lives in a town; for one event loop."""
 
     def __init__(self, town: Town, ledger: Ledger, http: httpx.AsyncClient) -> None:
+        self._town = town
         self._portal, self._mailbox = town.plan.portal, town.plan.mailbox
         self._ledger = ledger
         self._http = http
         self._waiting = Waiting()
-        self._last_mail = 0
         self._seen_closed: set[str] = set()
 
     async def for_seconds(self, seconds: float, *, at_once: int) -> Ran:
@@ -150,9 +150,9 @@ class Driver:
             await asyncio.sleep(LOOK)  # one look for all, however many wait
 
     async def _open_mail(self) -> None:
-        answer = await self._http.get(f"{self._mailbox}/mailbox.json", params={"since": self._last_mail})
+        answer = await self._http.get(f"{self._mailbox}/mailbox.json", params={"since": self._town.opened})
         for mail in answer.json():
-            self._last_mail = max(self._last_mail, mail["id"])
+            self._town.opened = max(self._town.opened, mail["id"])
             for name, value in _links(mail):
                 self._waiting.put(name, value)
 

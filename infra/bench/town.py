@@ -49,6 +49,8 @@ class Town:
     screen: Screen
     postgres: Postgres | None
     limit: int
+    opened: int = 0
+    """The last mail that somebody has opened; no phase reads again what the phases before it have read."""
 
     @property
     def ledger_url(self) -> str:

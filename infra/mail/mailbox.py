@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ class Mailbox:
 
     def mails(self, since: int = 0) -> Iterator[Caught]:
         """Every mail after ``since``, oldest first."""
-        return (self._read(id) for id in list(self._ids) if id > since)
+        return (self._read(id) for id in self._ids[bisect_right(self._ids, since) :])
 
     def newest(self, words: str, limit: int) -> list[Caught]:
         """Up to ``limit`` mails about ``words``, newest first."""
