@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -86,11 +87,13 @@ class Waiting:
 
 
 class Driver:
-    """Leads lives in a town; for one event loop."""
+    """Leads lives, through each portal in turn; for one event loop. ``opened``: the last mail that was opened."""
 
-    def __init__(self, town: Town, ledger: Ledger, http: httpx.AsyncClient) -> None:
-        self._town = town
-        self._portal, self._mailbox = town.plan.portal, town.plan.mailbox
+    def __init__(
+        self, portals: Sequence[str], mailbox: str, ledger: Ledger, http: httpx.AsyncClient, *, opened: int = 0
+    ) -> None:
+        self.opened = opened
+        self._portals, self._mailbox = cycle(portals), mailbox
         self._ledger = ledger
         self._http = http
         self._waiting = Waiting()
@@ -136,7 +139,7 @@ class Driver:
         await self._waiting.get(f"{number} closed")
 
     async def _post(self, path: str, body: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        answer = await self._http.post(f"{self._portal}/api/v1{path}", json=body, **more)
+        answer = await self._http.post(f"{next(self._portals)}/api/v1{path}", json=body, **more)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -150,9 +153,9 @@ class Driver:
             await asyncio.sleep(LOOK)  # one look for all, however many wait
 
     async def _open_mail(self) -> None:
-        answer = await self._http.get(f"{self._mailbox}/mailbox.json", params={"since": self._town.opened})
+        answer = await self._http.get(f"{self._mailbox}/mailbox.json", params={"since": self.opened})
         for mail in answer.json():
-            self._town.opened = max(self._town.opened, mail["id"])
+            self.opened = max(self.opened, mail["id"])
             for name, value in _links(mail):
                 self._waiting.put(name, value)
 
@@ -175,11 +178,22 @@ def _links(mail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @asynccontextmanager
 async def driver(town: Town) -> AsyncIterator[Driver]:
+    """Somebody to lead lives in a town while the block lasts, who knows the mail that others have opened."""
+    places = ((town.plan.portal,), town.plan.mailbox, town.ledger_url)
+    async with leader(*places, opened=town.opened) as one:
+        try:
+            yield one
+        finally:
+            town.opened = one.opened
+
+
+@asynccontextmanager
+async def leader(portals: Sequence[str], mailbox: str, ledger_url: str, *, opened: int = 0) -> AsyncIterator[Driver]:
     """Somebody to lead lives while the block lasts."""
-    ledger = Ledger(town.ledger_url)
+    ledger = Ledger(ledger_url)
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
-        one = Driver(town, ledger, http)
+        one = Driver(portals, mailbox, ledger, http, opened=opened)
         looking = asyncio.create_task(one.look())
         try:
             yield one
