@@ -55,6 +55,12 @@ class Database:
             yield await stack.enter_async_context(self._writer.begin())
 
     @asynccontextmanager
+    async def write_once(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for one statement: PostgreSQL makes one of each statement by itself, without a word more."""
+        async with self.write() if self.is_sqlite else self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def read(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
         """A look that holds up no writer; with ``snapshot`` all statements see the same moment (on SQLite always)."""
         engine = self._reader

@@ -25,10 +25,14 @@ class Run:
     number: str
     process: str
     run_id: str | None
-    is_open: bool
+    closed_at: datetime | None
     lease_until: datetime | None
     is_moving: bool
     next_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
 
     @property
     def is_leased(self) -> bool:
@@ -43,7 +47,7 @@ _COLUMNS = [
     schema.cases.c.number,
     schema.cases.c.process,
     schema.cases.c.run_id,
-    schema.cases.c.closed_at.is_(None).label("is_open"),
+    schema.cases.c.closed_at,
     schema.cases.c.lease_until,
     schema.cases.c.is_moving,
     schema.cases.c.next_at,
@@ -78,7 +82,7 @@ class Leases:
         c, now = schema.cases.c, wall()
         taken = sa.update(schema.cases).where(c.number == number, is_idle(now))
         taken = taken.values(attempt=c.attempt + 1, lease_until=now + LEASE)
-        async with self._db.write() as connection:
+        async with self._db.write_once() as connection:
             row = (await connection.execute(taken.returning(c.attempt, c.unshown))).first()
             if row is None:
                 known = await connection.scalar(sa.select(c.number).where(c.number == number))
@@ -91,8 +95,7 @@ class Leases:
 
     async def release(self, number: str, attempt: int) -> Run:
         """Give the case back. The answer tells whether it wants another wake already (a signal came meanwhile, P9)."""
-        await self._mine(number, attempt, lease_until=None)
-        return await self.run(number)
+        return await self._mine(number, attempt, lease_until=None)
 
     async def run(self, number: str) -> Run:
         """Raises :class:`UnknownCase`."""
@@ -111,7 +114,7 @@ class Leases:
     async def bind(self, number: str, run_id: str) -> None:
         """Remember which Prefect run belongs to the case."""
         bound = sa.update(schema.cases).where(schema.cases.c.number == number)
-        async with self._db.write() as connection:
+        async with self._db.write_once() as connection:
             await connection.execute(bound.values(run_id=run_id, run_checked_at=wall()))
 
     async def to_wake(self, now: datetime, *, limit: int) -> list[Run]:
@@ -160,9 +163,12 @@ class Leases:
             await connection.execute(self._db.upsert(schema.beats), [{"name": PULSE, "at": wall()}])
         return found
 
-    async def _mine(self, number: str, attempt: int, **values: datetime | None) -> None:
+    async def _mine(self, number: str, attempt: int, **values: datetime | None) -> Run:
+        """Change a case that this attempt holds; as it is then."""
         c = schema.cases.c
         own = sa.update(schema.cases).where(c.number == number, c.attempt == attempt).values(**values)
-        async with self._db.write() as connection:
-            if (await connection.execute(own)).rowcount == 0:
-                raise StaleAttempt(f"{number}: attempt {attempt} is over")
+        async with self._db.write_once() as connection:
+            row = (await connection.execute(own.returning(*_COLUMNS))).first()
+        if row is None:
+            raise StaleAttempt(f"{number}: attempt {attempt} is over")
+        return Run(*row)

@@ -56,16 +56,13 @@ class Outbox:
         due = sa.select(own.id).where(own.due_at <= now).order_by(own.due_at, own.id).limit(limit)
         if number is not None:
             due = due.where(own.number == number)
-        async with self._db.write() as connection:
-            ids = (await connection.scalars(due.with_for_update(skip_locked=True))).all()
-            if not ids:
-                return []
-            held = (
-                sa.update(schema.letters)
-                .where(own.id.in_(ids))
-                .values(due_at=now + hold_for, attempts=own.attempts + 1)
-            )
-            await connection.execute(held)
+        free = due.with_for_update(skip_locked=True).cte("free")  # a table of its own: PostgreSQL must ask it only once
+        held = sa.update(schema.letters).where(own.id.in_(sa.select(free.c.id))).returning(own.id)
+        async with self._db.write_once() as connection:
+            ids = (await connection.scalars(held.values(due_at=now + hold_for, attempts=own.attempts + 1))).all()
+        if not ids:
+            return []
+        async with self._db.read() as connection:
             return await _read(connection, own.id.in_(ids))
 
     async def sent(self, id: int) -> None:
@@ -85,7 +82,7 @@ class Outbox:
     async def _set(self, id: int, **values: Any) -> None:
         own = schema.letters.c
         waiting = sa.update(schema.letters).where(own.id == id, own.status != SENT)
-        async with self._db.write() as connection:
+        async with self._db.write_once() as connection:
             await connection.execute(waiting.values(**values))
 
 
