@@ -16,6 +16,8 @@ from infra.ledger.outbox import GIVEN_UP
 from infra.moment import wall
 from rules.case import Role
 
+LAST = "\U0010ffff"
+"""Behind every character that follows in a number."""
 LOOKED_AT = 10_000
 """Complaints with the words sought that one page looks at, when other conditions leave few of them."""
 
@@ -83,17 +85,19 @@ class Search:
         """Open cases by their earliest deadline (so late ones first), closed ones newest first; keyset pages.
 
         With ``words`` the cases whose complaint has them all, by the day of receipt, newest first; so are the closed
-        cases of a department.
+        cases of a department, and those whose number begins with what was given.
         """
         if wanted.words and wanted.words.strip():
             return await self._with_words(wanted, now=now, limit=limit, below=after[1] if after else None)
         conditions = _conditions(wanted, now)
-        if wanted.department is None:
-            query = _listed(wanted.is_open, conditions, after).limit(limit + 1)
-        elif wanted.is_open:
+        if wanted.department and wanted.is_open:
             query = _open_of(wanted.department, conditions, after, limit + 1)
-        else:
+        elif wanted.department:
             query = _closed_of(wanted.department, conditions, after).limit(limit + 1)
+        elif wanted.number and not wanted.is_open:
+            query = _numbered(conditions, after).limit(limit + 1)
+        else:
+            query = _listed(wanted.is_open, conditions, after).limit(limit + 1)
         async with self._db.read() as connection:
             rows = [CaseRow(*row) for row in await connection.execute(query)]
         more = len(rows) > limit
@@ -101,17 +105,17 @@ class Search:
 
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
-        terms, c, looked_at = words.terms_of(wanted.words or ""), schema.cases.c, 0
+        terms, told, looked_at = words.terms_of(wanted.words or ""), schema.complaints.c, 0
         pairs, rows = words.pairs_of(terms), list[CaseRow]()
         conditions = [*_conditions(wanted, now), *map(words.contains, terms)]
         if wanted.department:
             conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
-        query = _SELECT.where(*conditions).order_by(c.number.desc())
+        query = _SELECT.where(*conditions).order_by(told.number.desc())
         if not pairs:
             return Page([], None)
         async with self._db.read() as connection:
             async for numbers in words.with_pairs(connection, pairs, before=below):
-                asked = query.where(c.number.in_(numbers)).limit(limit + 1 - len(rows))
+                asked = query.where(told.number.in_(numbers)).limit(limit + 1 - len(rows))
                 rows += [CaseRow(*row) for row in await connection.execute(asked)]
                 if len(rows) > limit:
                     return Page(rows[:limit], (rows[limit - 1].opened_at, rows[limit - 1].number))
@@ -193,6 +197,13 @@ def _closed_of(department: str, conditions: Conditions, after: tuple[datetime, s
     return query if after is None else query.where(a.number < after[1])
 
 
+def _numbered(conditions: Conditions, after: tuple[datetime, str] | None) -> Listing:
+    """By number, as the primary key has them: in the order of closing, a day of long ago would take long to find."""
+    number = schema.cases.c.number
+    query = _SELECT.where(*conditions).order_by(number.desc())
+    return query if after is None else query.where(number < after[1])
+
+
 def _ended(a: Any, department: str) -> Conditions:
     """Tasks of the department that are over, as their index says it."""
     return (a.party == department, a.ended_at.is_not(None), a.role != sa.literal_column("'citizen'"))
@@ -207,9 +218,9 @@ def _conditions(wanted: CaseFilter, now: datetime) -> list[sa.ColumnElement[bool
         below = c.category.startswith(f"{wanted.category}/", autoescape=True)
         conditions.append(sa.or_(c.category == wanted.category, below))
     if wanted.number:
-        given = wanted.number.strip().upper()
-        whole = len(given) == NUMBER_LENGTH
-        conditions.append(c.number == given if whole else c.number.startswith(given, autoescape=True))
+        given = wanted.number.strip().upper()  # a span of the index even where the database has not seen it yet
+        last = given if len(given) == NUMBER_LENGTH else given + LAST
+        conditions += [c.number >= given, c.number <= last]
     if wanted.late:
         conditions.append(_late(now))
     return conditions

@@ -20,6 +20,9 @@ from infra.ledger.numbers import NUMBER_PREFIX
 
 TOGETHER = 500
 """Numbers handed on at a time."""
+NEWEST = 1000
+"""Complaints that are looked at before the index is asked: a word that one in twenty has fills a page with them, and
+the index would hand out everything that came on a day."""
 GROWTH = 8
 """So many times longer is the span after one in which nothing was found."""
 
@@ -48,7 +51,7 @@ def contains(term: str) -> sa.ColumnElement[bool]:
 async def with_pairs(
     connection: AsyncConnection, pairs: Sequence[str], *, before: str | None
 ) -> AsyncIterator[list[str]]:
-    """Numbers of complaints that have all pairs, newest first, beginning below the number ``before``."""
+    """Numbers of complaints that may have all pairs, newest first, beginning below the number ``before``."""
     walk = _in_order if connection.dialect.name == "sqlite" else _by_days
     async for numbers in walk(connection, pairs, before):
         for first in range(0, len(numbers), TOGETHER):
@@ -70,16 +73,20 @@ async def _in_order(connection: AsyncConnection, pairs: Sequence[str], before: s
 
 
 async def _by_days(connection: AsyncConnection, pairs: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
-    """Day by day while there is much to find, by longer spans while there is little."""
+    """The newest ones, then day by day while there is much to find, by longer spans while there is little."""
     number = schema.complaints.c.number
-    ends = (await connection.execute(sa.select(sa.func.min(number), sa.func.max(number)))).one()
-    if ends[0] is None:
+    newest = sa.select(number).order_by(number.desc()).limit(NEWEST)
+    some = list(await connection.scalars(newest.where(number < before) if before else newest))
+    if not some:
         return
-    day, oldest, span = _day(before or ends[1]), _day(ends[0]), 1
+    yield some
+    before = some[-1]
+    first = str(await connection.scalar(sa.select(sa.func.min(number))))
+    day, oldest, span = _day(before), _day(first), 1
     while day >= oldest:
         days = [f"{day - timedelta(days=n):%y%m%d}" for n in range(min(span, (day - oldest).days + 1))]
         query = sa.select(number).where(*(_on_a_day(days, pair) for pair in pairs)).order_by(number.desc())
-        found = list(await connection.scalars(query.where(number < before) if before else query))
+        found = list(await connection.scalars(query.where(number < before)))
         yield found
         day -= timedelta(days=span)
         span = max(1, span * TOGETHER // len(found)) if found else span * GROWTH

@@ -55,6 +55,18 @@ async def test_closed_cases_are_listed_newest_first(ledger: Ledger, now: datetim
     assert rest.after is None
 
 
+async def test_closed_cases_of_a_day_are_found_by_the_beginning_of_their_numbers(ledger: Ledger, now: datetime):
+    made = [(await lives.closed(ledger, now)).number for _ in range(3)]
+    await lives.closed(ledger, now + timedelta(days=1))
+    seen: list[str] = []
+    wanted = CaseFilter(is_open=False, number=made[0][:8].lower())
+    page = await ledger.list_cases(wanted, now=now, limit=2)
+    while page.after:
+        seen += [row.number for row in page.rows]
+        page = await ledger.list_cases(wanted, now=now, limit=2, after=page.after)
+    assert seen + [row.number for row in page.rows] == sorted(made, reverse=True)
+
+
 async def test_a_list_can_be_narrowed_by_everything_the_desk_asks_for(ledger: Ledger, now: datetime):
     noise, far = await lives.waiting(ledger, now), await lives.waiting(ledger, now, what=FAR)
     riddle = await lives.waiting(ledger, now, what=lives.RIDDLE)
