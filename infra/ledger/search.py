@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,10 @@ from infra.ledger.numbers import NUMBER_LENGTH
 from infra.ledger.outbox import GIVEN_UP
 from infra.moment import wall
 from rules.case import Role
+
+Conditions = Sequence[sa.ColumnElement[bool]]
+Listing = sa.Select[Any]
+Among = Callable[[Listing], sa.ColumnElement[bool]]
 
 LAST = "\U0010ffff"
 """Behind every character that follows in a number."""
@@ -91,7 +95,7 @@ class Search:
             return await self._with_words(wanted, now=now, limit=limit, below=after[1] if after else None)
         conditions = _conditions(wanted, now)
         if wanted.department and wanted.is_open:
-            query = _open_of(wanted.department, conditions, after, limit + 1)
+            query = _open_of(wanted.department, conditions, after, limit + 1, self._among)
         elif wanted.department:
             query = _closed_of(wanted.department, conditions, after).limit(limit + 1)
         elif wanted.number and not wanted.is_open:
@@ -102,6 +106,11 @@ class Search:
             rows = [CaseRow(*row) for row in await connection.execute(query)]
         more = len(rows) > limit
         return Page(rows[:limit], _mark(rows[limit - 1]) if more else None)
+
+    def _among(self, numbers: Listing) -> sa.ColumnElement[bool]:
+        """Cases by their key. As a mere IN, PostgreSQL may walk through all open cases and look who is among them."""
+        own = schema.cases.c.number
+        return own.in_(numbers) if self._db.is_sqlite else own == sa.any_(sa.func.array(numbers.scalar_subquery()))
 
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
@@ -160,10 +169,6 @@ _SELECT = sa.select(
 ).join(schema.complaints, schema.complaints.c.number == schema.cases.c.number)
 
 
-Conditions = Sequence[sa.ColumnElement[bool]]
-Listing = sa.Select[Any]
-
-
 def _listed(
     is_open: bool, conditions: Conditions, after: tuple[datetime, str] | None, what: Listing = _SELECT
 ) -> Listing:
@@ -177,12 +182,14 @@ def _listed(
     return query.order_by(*((at, c.number) if is_open else (at.desc(), c.number.desc())))
 
 
-def _open_of(department: str, conditions: Conditions, after: tuple[datetime, str] | None, limit: int) -> Listing:
+def _open_of(
+    department: str, conditions: Conditions, after: tuple[datetime, str] | None, limit: int, among: Among
+) -> Listing:
     """A page of what it leads and a page of what it helps in, each from an index of its own, make a page together."""
     c, a = schema.cases.c, schema.assignments.c
     tasks = sa.select(a.number).where(a.party == department, a.ended_at.is_(None), a.role != Role.LEAD)
     led = c.lead == department
-    helped = sa.and_(c.number.in_(tasks), c.lead.is_distinct_from(department))
+    helped = sa.and_(among(tasks), c.lead.is_distinct_from(department))
     pages = (_listed(True, [*conditions, own], after, sa.select(c.number)).limit(limit) for own in (led, helped))
     numbers = sa.union_all(*(sa.select(page.subquery().c.number) for page in pages))
     return _listed(True, [c.number.in_(numbers)], None).limit(limit)
