@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -87,8 +87,8 @@ async def show_case(number: str, *, as_json: bool) -> None:
     """Print one case, without the person. Raises :class:`Mistake` for an unknown number."""
     async with open_ledger() as ledger:
         try:
-            case, complaint = await ledger.case(number), await ledger.complaint(number)
-            entries = await ledger.entries(number)
+            dossier, complaint = await ledger.dossier(number), await ledger.complaint(number)
+            case, entries = dossier.case, dossier.entries
         except UnknownCase:
             raise Mistake(f"there is no case with the number {number}") from None
     if as_json:
@@ -97,12 +97,12 @@ async def show_case(number: str, *, as_json: bool) -> None:
         _print_case(case, complaint, entries)
 
 
-def _plain(case: Case, complaint: Complaint, entries: list[Entry]) -> Mapping[str, Any]:
+def _plain(case: Case, complaint: Complaint, entries: Sequence[Entry]) -> Mapping[str, Any]:
     facts = [{"seq": n, **asdict(entry)} for n, entry in enumerate(entries, 1)]
     return {**asdict(case), "complaint": asdict(complaint), "timeline": facts}
 
 
-def _print_case(case: Case, complaint: Complaint, entries: list[Entry]) -> None:
+def _print_case(case: Case, complaint: Complaint, entries: Sequence[Entry]) -> None:
     rows = [
         ("number", case.number), ("subject", complaint.subject), ("stage", case.stage or "received"),
         ("result", case.result or case.outcome), ("category", case.category), ("district", case.district),

@@ -61,13 +61,12 @@ class Orchestrator:
         await self._schedule(str(run.run_id), force=force)
         return "woken"
 
-    async def running(self, number: str, *, anew: bool = False) -> str | dict[str, Any]:
+    async def running(self, run: Run, *, anew: bool = False) -> str | dict[str, Any]:
         """The run of a case that its worker has taken; a case without one (or ``anew``) gets one that runs already,
         and the answer is all that Prefect says of it.
 
-        Raises :class:`PrefectAway` and ``UnknownCase``.
+        Raises :class:`PrefectAway`.
         """
-        run = await self._ledger.run_of(number)
         return run.run_id if run.run_id and not anew else await self._create(run, {"type": "RUNNING"})
 
     async def put_right(self) -> int:

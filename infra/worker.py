@@ -26,7 +26,7 @@ from infra.bell import listening
 from infra.board import board_kept
 from infra.garbage import seldom_collected
 from infra.handover import hand_over
-from infra.ledger import LeaseHeld, Ledger, NoRulebook, UnknownCase
+from infra.ledger import LeaseHeld, Ledger, NoRulebook, Run, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
@@ -137,17 +137,17 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         handover = hand_over(activation)
         try:
             if not activation.case.is_closed:
-                await self._carry_out(await self._run_of(number), name=number, is_ours=True)
+                await self._carry_out(await self._run_of(activation.run), name=number, is_ours=True)
         except ObjectNotFound:
-            await self._carry_out(await self._run_of(number, anew=True), name=number, is_ours=True)
+            await self._carry_out(await self._run_of(activation.run, anew=True), name=number, is_ours=True)
         except (PrefectAway, httpx.HTTPError) as fault:
             self._logger.warning("%s waits for Prefect: %s", number, fault)
         finally:
             if handover.take(number):
                 await self._ledger.release(number, activation.attempt, now=now())
 
-    async def _run_of(self, number: str, *, anew: bool = False) -> UUID:
-        found = await self._orchestrator.running(number, anew=anew)
+    async def _run_of(self, run: Run, *, anew: bool = False) -> UUID:
+        found = await self._orchestrator.running(run, anew=anew)
         if isinstance(found, str):
             return UUID(found)
         made = FlowRun.model_validate(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -44,7 +45,7 @@ async def show(case: Case) -> None:
 async def _draw(case: Case, run: FlowRun) -> None:
     ledger = means().ledger
     book = await ledger.rulebook(case.rulebook)
-    entries = await ledger.entries(case.number)
+    entries = (await ledger.dossier(case.number)).entries
     try:
         await _tag(case, run)
         key = case.number.lower()
@@ -82,7 +83,7 @@ async def _tag(case: Case, run: FlowRun) -> None:
             await client.update_flow_run(run.id, name=case.number, tags=tags)
 
 
-def _markdown(case: Case, entries: list[Entry], book: Rulebook) -> str:
+def _markdown(case: Case, entries: Sequence[Entry], book: Rulebook) -> str:
     locale, portal = settings().locale, settings().portal_url
     facts = [
         stage_name(book, case.process, case.stage, locale),

@@ -11,34 +11,32 @@ import sqlalchemy as sa
 from infra import tracing
 from infra.ledger import schema
 from infra.ledger.database import Database, sqlite_file
+from infra.ledger.dossiers import Dossier, Dossiers, UnknownCase
 from infra.ledger.drafts import Drafts
 from infra.ledger.due import Decided, DueClocks
 from infra.ledger.figures import Figures, read_figures
 from infra.ledger.leases import Leases, Run
 from infra.ledger.outbox import Letter, Outbox
 from infra.ledger.paths import Paths
-from infra.ledger.receiving import Person, Receiver, Told, Unstorable
+from infra.ledger.receiving import Person, Receiver, Told, Unstorable, read_told
 from infra.ledger.recording import (
     KeyReused,
     LeaseHeld,
     Recorded,
     Recorder,
     StaleAttempt,
-    UnknownCase,
     read_complaint,
-    read_entries,
 )
 from infra.ledger.rulebooks import NoRulebook, Shelf
 from infra.ledger.search import CaseFilter, CaseRow, Page, Search
 from infra.ledger.verify import Problem, Verifier
 from infra.moment import wall
 from rules.case import Case, Complaint, Entry
-from rules.evolve import fold
 
 __all__ = [
-    "Activation", "CaseFilter", "CaseRow", "Decided", "Figures", "KeyReused", "LeaseHeld", "Ledger", "Letter",
-    "NoRulebook", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase", "Unstorable",
-    "sqlite_file",
+    "Activation", "CaseFilter", "CaseRow", "Decided", "Dossier", "Figures", "KeyReused", "LeaseHeld", "Ledger",
+    "Letter", "NoRulebook", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase",
+    "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -47,12 +45,13 @@ NONCES_KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One taking-up of a case by its run; ``attempt`` is the fencing token, ``unshown`` the first entry that a clock
-    brought about and the run has not shown yet."""
+    """One taking-up of a case by its ``run``; ``attempt`` is the fencing token, ``unshown`` the first entry that a
+    clock brought about and the run has not shown yet."""
 
     number: str
     attempt: int
     case: Case
+    run: Run
     unshown: int | None = None
 
 
@@ -74,7 +73,9 @@ class Ledger:
         self.search = Search(self.db)
         self.paths = Paths(self.db)
         self.verifier = Verifier(self.db)
-        recorder, receiver = Recorder(self.db, self.shelf), Receiver(self.db, self.shelf)
+        self._dossiers = Dossiers()
+        recorder = Recorder(self.db, self.shelf, self._dossiers)
+        receiver = Receiver(self.db, self.shelf, self._dossiers)
         self.submit = tracing.submissions(receiver.submit)
         self.record = tracing.signals(recorder.record)
         self.add = recorder.add
@@ -98,7 +99,8 @@ class Ledger:
     async def take(self, number: str) -> Activation:
         """Take the case for one activation of its run. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
         taken = await self.leases.take(number)
-        return Activation(number, taken.attempt, await self.case(number), taken.unshown)
+        case = (await self.dossier(number, head=taken.head)).case
+        return Activation(number, taken.attempt, case, taken.run, taken.unshown)
 
     async def release(self, number: str, attempt: int, *, now: datetime) -> bool:
         """Give the case back; ``True`` when it wants another wake already (a signal came meanwhile, P9)."""
@@ -124,25 +126,28 @@ class Ledger:
         async with self.db.read() as connection:
             return bool(await connection.scalar(sa.select(1)))
 
+    async def dossier(self, number: str, *, head: bytes | None = None) -> Dossier:
+        """A case with its entries. Raises :class:`UnknownCase`."""
+        async with self.db.read() as connection:
+            return await self._dossiers.read(connection, number, head=head)
+
     async def entries(self, number: str) -> list[Entry]:
         """Oldest first. Raises :class:`UnknownCase`."""
-        async with self.db.read() as connection:
-            return await read_entries(connection, number)
+        return list((await self.dossier(number)).entries)
 
     async def case(self, number: str) -> Case:
         """Raises :class:`UnknownCase`."""
-        return fold(number, await self.entries(number))
+        return (await self.dossier(number)).case
 
     async def complaint(self, number: str) -> Complaint:
         """Raises :class:`UnknownCase`."""
         async with self.db.read() as connection:
             return await read_complaint(connection, number)
 
-    async def person(self, number: str) -> Person:
-        """The complainant; empty when anonymous or erased."""
-        wanted = sa.select(schema.complaints.c.person).where(schema.complaints.c.number == number)
+    async def told(self, number: str) -> tuple[Complaint, Person]:
+        """What the citizen brought, and who it is; empty when anonymous or erased. Raises :class:`UnknownCase`."""
         async with self.db.read() as connection:
-            return Person(**(await connection.scalar(wanted) or {}))
+            return await read_told(connection, number)
 
     async def spend(self, nonce: str) -> bool:
         """Spend a one-time secret; ``False`` when it was spent before."""

@@ -40,9 +40,9 @@ class Step:
         return self.after.seq - len(self.new) + 1
 
 
-async def append(db: Database, connection: AsyncConnection, steps: Sequence[Step]) -> None:
+async def append(db: Database, connection: AsyncConnection, steps: Sequence[Step]) -> list[bytes]:
     """Entries, case rows, projections and letters of steps that are all of new cases, or all of cases whose rows the
-    transaction holds; no two of one case."""
+    transaction holds; no two of one case. The hash of the last entry of each."""
     entries: list[dict[str, Any]] = []
     cases: list[dict[str, Any]] = []
     for step in steps:
@@ -53,6 +53,7 @@ async def append(db: Database, connection: AsyncConnection, steps: Sequence[Step
     await connection.execute(_ADD_CASES if steps[0].before is None else _CHANGE_CASES, cases)
     await project(db, connection, [(step.before, step.after) for step in steps])
     await outbox.queue(connection, [row for s in steps for row in outbox.rows(s.after.number, s.first, s.new)])
+    return [case["head"] for case in cases]
 
 
 def entry_rows(number: str, new: Sequence[Entry], *, first: int, head: bytes) -> list[dict[str, Any]]:

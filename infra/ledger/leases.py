@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from infra.ledger import schema
 from infra.ledger.database import Database
+from infra.ledger.dossiers import UnknownCase
 from infra.ledger.figures import PULSE
-from infra.ledger.recording import LeaseHeld, StaleAttempt, UnknownCase
+from infra.ledger.recording import LeaseHeld, StaleAttempt
 from infra.moment import wall
 from rules.case import Entry
 
@@ -65,10 +66,13 @@ def is_idle(now: datetime) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A case that was taken: the fencing token, and the first entry that the run has not shown, if there is one."""
+    """A case that was taken: the fencing token, the first entry that the run has not shown, if there is one, the hash
+    of its last entry, and its run."""
 
     attempt: int
     unshown: int | None
+    head: bytes
+    run: Run
 
 
 class Leases:
@@ -83,11 +87,12 @@ class Leases:
         taken = sa.update(schema.cases).where(c.number == number, is_idle(now))
         taken = taken.values(attempt=c.attempt + 1, lease_until=now + LEASE)
         async with self._db.write_once() as connection:
-            row = (await connection.execute(taken.returning(c.attempt, c.unshown))).first()
+            row = (await connection.execute(taken.returning(c.attempt, c.unshown, c.head, *_COLUMNS))).first()
             if row is None:
                 known = await connection.scalar(sa.select(c.number).where(c.number == number))
                 raise LeaseHeld(number) if known else UnknownCase(number)
-        return Taken(*row)
+        attempt, unshown, head, *columns = row
+        return Taken(attempt, unshown, head, Run(*columns))
 
     async def renew(self, number: str, attempt: int) -> None:
         """A retry needs more time. Raises :class:`StaleAttempt` when the case was taken by another activation."""

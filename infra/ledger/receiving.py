@@ -18,8 +18,9 @@ from infra.ledger import schema
 from infra.ledger.appending import Step, append
 from infra.ledger.chain import GENESIS
 from infra.ledger.database import Database
+from infra.ledger.dossiers import Dossiers, UnknownCase
 from infra.ledger.numbers import number_on
-from infra.ledger.recording import KeyReused, Recorded, marks, read_entries
+from infra.ledger.recording import KeyReused, Recorded, complaint_of, marks
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
 from infra.together import Together
@@ -32,6 +33,7 @@ AT_ONCE = 200
 """Complaints of one transaction, when they come one by one."""
 
 _c = schema.complaints.c
+_TOLD = sa.select(_c.matter, _c.person).where(_c.number == sa.bindparam("of"))
 
 
 class Unstorable(ValueError):
@@ -87,9 +89,10 @@ class _Request:
 class Receiver:
     """Takes complaints in; a batch is stored as a whole or not at all."""
 
-    def __init__(self, db: Database, shelf: Shelf) -> None:
+    def __init__(self, db: Database, shelf: Shelf, dossiers: Dossiers) -> None:
         self._db = db
         self._shelf = shelf
+        self._dossiers = dossiers
         self._add = db.insert(schema.complaints).on_conflict_do_nothing().returning(_c.number)
         self._add_one = db.written_out(self._add, schema.complaints)
         self._together = Together(self._receive, most=AT_ONCE)
@@ -109,7 +112,7 @@ class Receiver:
         if one.known is None:
             return Recorded(one.case, one.entries)
         async with self._db.read() as connection:
-            return Recorded(fold(one.known, await read_entries(connection, one.known)), (), repeated=True)
+            return Recorded((await self._dossiers.read(connection, one.known)).case, (), repeated=True)
 
     async def submit_many(self, batch: Sequence[Told], *, at: datetime) -> list[Outcome]:
         """What became of each, in the order given; a bad one stops no other. Raises ``NoRulebook``."""
@@ -187,6 +190,14 @@ def _request(told: Told, book: Rulebook, at: datetime) -> _Request | Unstorable:
 
 def _outcome(one: _Request) -> Outcome:
     return one.fault if isinstance(one.fault, KeyReused) else one.known is None
+
+
+async def read_told(connection: AsyncConnection, number: str) -> tuple[Complaint, Person]:
+    """What the citizen brought, and who it is. Raises :class:`UnknownCase`."""
+    row = (await connection.execute(_TOLD, {"of": number})).first()
+    if row is None:
+        raise UnknownCase(number)
+    return complaint_of(row.matter), Person(**(row.person or {}))
 
 
 def request_row(complaint: Complaint, person: Person, key: str | None) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """One commit of the database per step: read the entries, ask the rules, append, project, queue the letters.
 
-What a step costs, whatever the size of the ledger: ``record`` reads 2 times (case row, entries; 3 times with a key or
-at the first step) and writes 2 to 8 times (entries, case row, always; signal, assignments, clocks set, clocks stopped,
-promise, letters, each only when there are any), each with one statement for all its rows.
+What a step costs, whatever the size of the ledger: ``record`` reads once or twice (the case row; entries that this
+process does not know yet; once more with a key or at the first step) and writes 2 to 8 times (entries, case row,
+always; signal, assignments, clocks set, clocks stopped, promise, letters, each only when there are any), each with one
+statement for all its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,24 +20,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.ledger import schema
 from infra.ledger.appending import Step, append
 from infra.ledger.database import Database
+from infra.ledger.dossiers import Dossier, Dossiers, UnknownCase
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
 from infra.moment import wall
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide
-from rules.evolve import evolve, fold
+from rules.evolve import evolve
 
 _of: sa.BindParameter[str] = sa.bindparam("of")
-_c, _e = schema.cases.c, schema.entries.c
+_c = schema.cases.c
 _LOCK = sa.select(_c.head, _c.attempt).where(_c.number == _of).with_for_update()
-_ENTRIES = sa.select(_e.kind, _e.at, _e.actor, _e.data).where(_e.number == _of).order_by(_e.seq)
 _MATTER = sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == _of)
 _ADD_SIGNAL = sa.insert(schema.signals)
 """Statements of every step, made once: making them anew was a good part of what a step cost the processor."""
-
-
-class UnknownCase(Exception):
-    """There is no case with this number."""
 
 
 class StaleAttempt(Exception):
@@ -70,9 +68,10 @@ class Head:
 class Recorder:
     """The only writer of entries."""
 
-    def __init__(self, db: Database, shelf: Shelf) -> None:
+    def __init__(self, db: Database, shelf: Shelf, dossiers: Dossiers) -> None:
         self._db = db
         self._shelf = shelf
+        self._dossiers = dossiers
 
     async def record(
         self, number: str, signal: Signal, *, at: datetime, key: str | None = None, attempt: int | None = None
@@ -86,18 +85,18 @@ class Recorder:
             head = await _lock(connection, number)
             if attempt is not None and attempt != head.attempt:
                 raise StaleAttempt(f"{number}: attempt {attempt} was overtaken by {head.attempt}")
-            case = fold(number, await read_entries(connection, number))
+            dossier = await self._dossiers.read(connection, number, head=head.hash)
+            case = dossier.case
             if key and await _is_repeated(connection, number, key, signal):
                 return Recorded(case, (), repeated=True)
             decided = await self._decide(connection, case, signal, at)
             if not decided:
                 return Recorded(case, ())
-            after = case
-            for entry in decided:
-                after = evolve(after, entry)
-            await append(self._db, connection, [Step(case, after, decided, head.hash)])
+            after = reduce(evolve, decided, case)
+            [end] = await append(self._db, connection, [Step(case, after, decided, head.hash)])
             if signal.action not in (PROCEED, TICK):
                 await _keep_signal(connection, number, signal, key, first=case.seq + 1, last=after.seq)
+        self._dossiers.keep(Dossier(after, (*dossier.entries, *decided), end))
         return Recorded(after, decided)
 
     async def add(self, number: str, judge: Callable[[Case], Sequence[Entry]]) -> Recorded:
@@ -108,10 +107,9 @@ class Recorder:
         """
         async with self._db.write() as connection:
             head = await _seize(connection, number)
-            case = after = fold(number, await read_entries(connection, number))
+            case = (await self._dossiers.read(connection, number, head=head.hash)).case
             decided = judge(case)
-            for entry in decided:
-                after = evolve(after, entry)
+            after = reduce(evolve, decided, case)
             if decided:
                 await append(self._db, connection, [Step(case, after, decided, head.hash)])
         return Recorded(after, decided)
@@ -123,20 +121,17 @@ class Recorder:
         return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
 
 
-async def read_entries(connection: AsyncConnection, number: str) -> list[Entry]:
-    """All entries of a case, oldest first. Raises :class:`UnknownCase`."""
-    found = [Entry(*row) for row in await connection.execute(_ENTRIES, {"of": number})]
-    if not found:
-        raise UnknownCase(number)
-    return found
-
-
 async def read_complaint(connection: AsyncConnection, number: str) -> Complaint:
     """What the citizen brought. Raises :class:`UnknownCase`."""
     matter = await connection.scalar(_MATTER, {"of": number})
     if matter is None:
         raise UnknownCase(number)
-    return Complaint(**({"subject": "", "description": ""} | matter))
+    return complaint_of(matter)
+
+
+def complaint_of(matter: Mapping[str, Any]) -> Complaint:
+    """A complaint as the ledger keeps it, without what is empty."""
+    return Complaint(**{"subject": "", "description": "", **matter})
 
 
 async def _lock(connection: AsyncConnection, number: str) -> Head:

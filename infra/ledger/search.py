@@ -115,15 +115,15 @@ class Search:
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
         terms, told, looked_at = words.terms_of(wanted.words or ""), schema.complaints.c, 0
-        pairs, rows = words.pairs_of(terms), list[CaseRow]()
+        rows = list[CaseRow]()
         conditions = [*_conditions(wanted, now), *map(words.contains, terms)]
         if wanted.department:
             conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
         query = _SELECT.where(*conditions).order_by(told.number.desc())
-        if not pairs:
+        if not terms:
             return Page([], None)
         async with self._db.read() as connection:
-            async for numbers in words.with_pairs(connection, pairs, before=below):
+            async for numbers in words.with_pairs(connection, terms, before=below):
                 asked = query.where(told.number.in_(numbers)).limit(limit + 1 - len(rows))
                 rows += [CaseRow(*row) for row in await connection.execute(asked)]
                 if len(rows) > limit:

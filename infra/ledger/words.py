@@ -21,8 +21,9 @@ from infra.ledger.numbers import NUMBER_PREFIX
 TOGETHER = 500
 """Numbers handed on at a time."""
 NEWEST = 1000
-"""Complaints that are looked at before the index is asked: a word that one in twenty has fills a page with them, and
-the index would hand out everything that came on a day."""
+"""Complaints that are looked at before the index is asked, which would hand out everything that came on a day."""
+COMMON = NEWEST // 20
+"""Complaints among them that make a word so common that it is quicker to look at a thousand more."""
 GROWTH = 8
 """So many times longer is the span after one in which nothing was found."""
 
@@ -49,17 +50,17 @@ def contains(term: str) -> sa.ColumnElement[bool]:
 
 
 async def with_pairs(
-    connection: AsyncConnection, pairs: Sequence[str], *, before: str | None
+    connection: AsyncConnection, terms: Sequence[str], *, before: str | None
 ) -> AsyncIterator[list[str]]:
-    """Numbers of complaints that may have all pairs, newest first, beginning below the number ``before``."""
+    """Numbers of complaints that may have all terms, newest first, beginning below the number ``before``."""
     walk = _in_order if connection.dialect.name == "sqlite" else _by_days
-    async for numbers in walk(connection, pairs, before):
+    async for numbers in walk(connection, terms, before):
         for first in range(0, len(numbers), TOGETHER):
             yield numbers[first : first + TOGETHER]
 
 
-async def _in_order(connection: AsyncConnection, pairs: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
-    own = found_on_sqlite.c
+async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
+    own, pairs = found_on_sqlite.c, pairs_of(terms)
     query = sa.select(own.number).where(own.word == pairs[0]).order_by(own.number.desc()).limit(TOGETHER)
     for pair in pairs[1:]:
         other = found_on_sqlite.alias()
@@ -72,15 +73,19 @@ async def _in_order(connection: AsyncConnection, pairs: Sequence[str], before: s
         before = found[-1]
 
 
-async def _by_days(connection: AsyncConnection, pairs: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
-    """The newest ones, then day by day while there is much to find, by longer spans while there is little."""
-    number = schema.complaints.c.number
-    newest = sa.select(number).order_by(number.desc()).limit(NEWEST)
-    some = list(await connection.scalars(newest.where(number < before) if before else newest))
-    if not some:
-        return
-    yield some
-    before = some[-1]
+async def _by_days(connection: AsyncConnection, terms: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
+    """The newest ones while many of them have the terms, then day by day while there is much to find, by longer spans
+    while there is little."""
+    number, pairs = schema.complaints.c.number, pairs_of(terms)
+    newest = sa.select(number, sa.and_(*map(contains, terms)).label("has_all")).order_by(number.desc()).limit(NEWEST)
+    while True:
+        some = (await connection.execute(newest.where(number < before) if before else newest)).all()
+        if not some:
+            return
+        before, found = str(some[-1].number), [row.number for row in some if row.has_all]
+        yield found
+        if len(found) < COMMON:
+            break
     first = str(await connection.scalar(sa.select(sa.func.min(number))))
     day, oldest, span = _day(before), _day(first), 1
     while day >= oldest:

@@ -121,8 +121,8 @@ class Courier:
         """The mail of ``letter``. Raises :class:`Unwritable` with the reason; the ledger's own failures pass."""
         ledger, number = self._ledger, letter.number
         try:
-            entries = await ledger.entries(number)
-            complaint, person = await ledger.complaint(number), await ledger.person(number)
+            entries = (await ledger.dossier(number)).entries
+            complaint, person = await ledger.told(number)
             book = await ledger.rulebook(rulebook_of(letter, entries))
             if not (to := recipient(letter, person, book)):
                 raise Unwritable(NO_ADDRESS)

@@ -19,7 +19,7 @@ from infra.portal.pages import locale_of, services
 from infra.portal.services import Services
 from infra.wording import field_faults, party_name, refusal_text
 from rules.actions import offers
-from rules.case import TYPES, Case
+from rules.case import TYPES, Case, Complaint
 from rules.refusals import Refusal
 from rules.rulebook import Rulebook
 
@@ -76,11 +76,11 @@ async def follow(number: str, provided: Provided, request: Request, key: str = "
     if not access.tracking_key_fits(number, key):
         raise HTTPException(404, "there is no complaint with this number and key")
     try:
-        entries = await provided.ledger.entries(number)
-        case = await provided.ledger.case(number)
+        dossier = await provided.ledger.dossier(number)
     except UnknownCase as fault:
         raise HTTPException(404, "there is no complaint with this number and key") from fault
-    book, locale = await provided.ledger.rulebook(case.rulebook), locale_of(request)
+    case, entries, locale = dossier.case, dossier.entries, locale_of(request)
+    book = await provided.ledger.rulebook(case.rulebook)
     happened = views.timeline(case, entries, book, locale, public=True)
     return _state(case, book, locale) | {
         "timeline": [{n: item[n] for n in ("at", "kind", "actor", "text", "quote")} for item in happened],
@@ -94,7 +94,8 @@ async def look(token: str, provided: Provided, request: Request) -> dict[str, An
     """What the holder of a link may do now, with fields, and why anything else is not possible."""
     opened = await open_link(provided.ledger, token)
     opened.must_be_open()
-    return _task(opened, locale_of(request))
+    complaint = await provided.ledger.complaint(opened.case.number)
+    return _task(opened, complaint, locale_of(request))
 
 
 @router.post("/task/{token}")
@@ -151,7 +152,7 @@ def _state(case: Case, book: Rulebook, locale: str) -> dict[str, Any]:
     }
 
 
-def _task(opened: Opened, locale: str) -> dict[str, Any]:
+def _task(opened: Opened, complaint: Complaint, locale: str) -> dict[str, Any]:
     case, book, own = opened.case, opened.book, opened.assignment
     offered = offers(book, case, own, now())
     refused = [(o.action, o.refusal) for o in offered if o.refusal]
@@ -164,8 +165,8 @@ def _task(opened: Opened, locale: str) -> dict[str, Any]:
         "party": {"code": own.party, "name": party_name(book, own.party, locale)},
         "actions": [{"name": o.action, "fields": [views.api_field(f, case, book) for f in o.fields]} for o in possible],
         "refused": [{"name": name, "code": r.code, "reason": refusal_text(r, book, locale)} for name, r in refused],
-        "subject": opened.complaint.subject,
-        "description": opened.complaint.description,
+        "subject": complaint.subject,
+        "description": complaint.description,
         "clocks": views.clocks(case, book, now(), locale, assignment=own.id),
     }
 

@@ -63,7 +63,7 @@ def _add_errors(app: FastAPI) -> None:
         if request.url.path.startswith(API):
             sentence = say(locale_of(request), "This task has ended; the link is spent.")
             return JSONResponse({"code": "assignment_ended", "reason": sentence, "detail": sentence}, 410)
-        return task.spent_page(request, fault.opened)
+        return await task.spent_page(request, fault.opened)
 
     @app.exception_handler(NoSuchLink)
     async def unknown(request: Request, _fault: NoSuchLink) -> Response:

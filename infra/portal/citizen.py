@@ -70,10 +70,10 @@ async def track(number: str, request: Request, provided: Services = Provided, ke
         trouble = say(locale, "There is no complaint with this number and key.")
         return page(request, "lookup", status=404, number=number, trouble=trouble)
     try:
-        entries = await provided.ledger.entries(number)
+        dossier, complaint = await provided.ledger.dossier(number), await provided.ledger.complaint(number)
     except UnknownCase as fault:
         raise NoSuchLink from fault
-    case, complaint = await provided.ledger.case(number), await provided.ledger.complaint(number)
+    case, entries = dossier.case, dossier.entries
     book = await provided.ledger.rulebook(case.rulebook)
     own = next(iter(case.open_assignments(Role.CITIZEN)), None)
     offered = views.forms(case, own, book, now(), locale) if own else {"forms": [], "refused": []}

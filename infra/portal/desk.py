@@ -86,13 +86,10 @@ async def one(number: str, request: Request, provided: Services = Provided, who:
     """Everything about one case: facts, clocks, duties, what happened and why, and every letter."""
     locale, ledger = locale_of(request), provided.ledger
     try:
-        entries, case, complaint = (
-            await ledger.entries(number),
-            await ledger.case(number),
-            await ledger.complaint(number),
-        )
+        dossier, complaint = await ledger.dossier(number), await ledger.complaint(number)
     except UnknownCase as fault:
         raise NoSuchLink from fault
+    case, entries = dossier.case, dossier.entries
     book, run = await ledger.rulebook(case.rulebook), await ledger.run_of(number)
     duties = [
         {

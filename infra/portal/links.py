@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from infra import access
 from infra.ledger import Ledger, Recorded, UnknownCase
 from infra.moment import now
 from infra.portal.metrics import count_refusal
-from rules.case import Assignment, Case, Complaint, Signal
+from rules.case import Assignment, Case, Entry, Signal
 from rules.refusals import Refusal
 from rules.rulebook import Rulebook
 
@@ -33,7 +33,7 @@ class Opened:
 
     token: str
     case: Case
-    complaint: Complaint
+    entries: Sequence[Entry]
     assignment: Assignment
     book: Rulebook
 
@@ -47,16 +47,15 @@ async def open_link(ledger: Ledger, token: str) -> Opened:
     """Read a token. Raises :class:`NoSuchLink` and, for one that is too old, :class:`SpentLink`."""
     try:
         link = access.read_task_token(token)
-        case = await ledger.case(link.number)
+        dossier = await ledger.dossier(link.number)
     except access.LinkExpired as fault:
         raise SpentLink(None) from fault
     except (access.LinkFault, UnknownCase, ValueError) as fault:
         raise NoSuchLink from fault
-    assignment = case.assignment(link.assignment)
+    case, assignment = dossier.case, dossier.case.assignment(link.assignment)
     if assignment is None or assignment.party != link.party:
         raise NoSuchLink
-    complaint, book = await ledger.complaint(case.number), await ledger.rulebook(case.rulebook)
-    return Opened(token, case, complaint, assignment, book)
+    return Opened(token, case, dossier.entries, assignment, await ledger.rulebook(case.rulebook))
 
 
 async def carry_out(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from infra import access, chance
-from infra.ledger import KeyReused, Person
+from infra.ledger import KeyReused
 from infra.locale import say
 from infra.moment import now
 from infra.portal import views
@@ -16,7 +16,7 @@ from infra.portal.links import Opened, SpentLink, carry_out, open_link
 from infra.portal.pages import locale_of, page, services
 from infra.portal.services import Services
 from infra.wording import field_faults, party_name, refusal_text, term
-from rules.case import Role
+from rules.case import Complaint, Role
 from rules.refusals import Refusal
 
 router = APIRouter(include_in_schema=False)
@@ -29,7 +29,8 @@ async def show(token: str, request: Request, provided: Services = Provided, did:
     """The case and a form per possible action. Opening it changes nothing, however often and by whomever."""
     opened = await open_link(provided.ledger, token)
     if did and (opened.case.is_closed or not opened.assignment.is_open):
-        return page(request, "done", **_done(opened, did, locale_of(request)))
+        complaint = await provided.ledger.complaint(opened.case.number)
+        return page(request, "done", **_done(opened, complaint, did, locale_of(request)))
     opened.must_be_open()
     return await _task_page(request, provided, opened, did=did)
 
@@ -65,16 +66,15 @@ async def _task_page(
 ) -> HTMLResponse:  # fmt: skip
     locale, case, own, book = locale_of(request), opened.case, opened.assignment, opened.book
     to_citizen = own.role == Role.CITIZEN
-    entries = await provided.ledger.entries(case.number)
-    person = Person() if to_citizen else await provided.ledger.person(case.number)
-    may_know = bool(person.name or person.phone) and not (case.anonymous or case.confidential)
+    complaint, person = await provided.ledger.told(case.number)
+    may_know = bool(person.name or person.phone) and not (to_citizen or case.anonymous or case.confidential)
     return page(
         request, "task", status=status,
-        case=views.facts(case, opened.complaint, book, locale),
+        case=views.facts(case, complaint, book, locale),
         party=party_name(book, own.party, locale), role=term(locale, own.role), to_citizen=to_citizen,
         person=person if may_know else None, is_shielded=not to_citizen and (case.anonymous or case.confidential),
         clocks=[] if to_citizen else views.clocks(case, book, now(), locale, assignment=own.id),
-        timeline=views.timeline(case, entries, book, locale, public=to_citizen),
+        timeline=views.timeline(case, opened.entries, book, locale, public=to_citizen),
         token=opened.token, key=chance.token(), did=term(locale, did) if did else "",
         trouble=trouble or (refusal_text(refusal, book, locale) if refusal else ""),
         faults=field_faults(refusal, locale) if refusal else {},
@@ -82,23 +82,24 @@ async def _task_page(
     )  # fmt: skip
 
 
-def _done(opened: Opened, did: str, locale: str) -> dict[str, Any]:
+def _done(opened: Opened, complaint: Complaint, did: str, locale: str) -> dict[str, Any]:
     is_citizen = opened.assignment.role == Role.CITIZEN
     return {
-        "case": views.facts(opened.case, opened.complaint, opened.book, locale),
+        "case": views.facts(opened.case, complaint, opened.book, locale),
         "did": term(locale, did),
         "track_url": access.tracking_url(opened.case.number) if is_citizen else "",
     }
 
 
-def spent_page(request: Request, opened: Opened | None) -> HTMLResponse:
+async def spent_page(request: Request, opened: Opened | None) -> HTMLResponse:
     """410, said kindly: what happened to the duty behind this link."""
     locale = locale_of(request)
     if opened is None:
         return page(request, "spent", status=410, case=None, how="", track_url="")
+    complaint = await services(request).ledger.complaint(opened.case.number)
     return page(
         request, "spent", status=410,
-        case=views.facts(opened.case, opened.complaint, opened.book, locale),
+        case=views.facts(opened.case, complaint, opened.book, locale),
         how=term(locale, opened.assignment.how),
         track_url=access.tracking_url(opened.case.number) if opened.assignment.role == Role.CITIZEN else "",
     )  # fmt: skip

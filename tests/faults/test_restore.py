@@ -95,7 +95,7 @@ async def test_a_restored_ledger_is_the_ledger_that_was(night: Night, postgres_u
     assert await after.verify() == []
     for number in night.numbers:
         assert await after.entries(number) == await before.entries(number)
-        assert await after.person(number) == await before.person(number)
+        assert await after.told(number) == await before.told(number)
     for ledger in (before, after):
         await ledger.close()
 

@@ -30,14 +30,14 @@ async def test_what_goes_in_comes_out_again(ledger: Ledger, now: datetime):
     )
     case = await lives.received(ledger, now, what=full)
     assert await ledger.complaint(case.number) == full
-    assert await ledger.person(case.number) == lives.ZHANG
+    assert await ledger.told(case.number) == (full, lives.ZHANG)
     assert await ledger.case(case.number) == case
     assert [entry.at for entry in await ledger.entries(case.number)] == [now]
 
 
 async def test_an_anonymous_complaint_has_nobody_behind_it(ledger: Ledger, now: datetime):
     case = await lives.received(ledger, now, who=Person())
-    assert not (await ledger.person(case.number)).is_known
+    assert not (await ledger.told(case.number))[1].is_known
 
 
 async def test_moments_are_kept_in_utc_whatever_zone_they_came_in(ledger: Ledger):

@@ -28,7 +28,7 @@ async def test_a_batch_is_stored_like_single_complaints(ledger: Ledger, now: dat
     single = await lives.received(ledger, now)
     case = await ledger.case(numbers[0])
     assert replace(case, number=single.number) == single
-    assert (await ledger.person(numbers[0])).name == lives.ZHANG.name
+    assert (await ledger.told(numbers[0]))[1].name == lives.ZHANG.name
 
 
 async def test_a_batch_that_comes_again_adds_nothing(ledger: Ledger, now: datetime):

@@ -9,34 +9,34 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infra.ledger import CaseFilter, Ledger, schema, search
+from infra.ledger import CaseFilter, Ledger, schema, search, words
 from tests import lives
 
 HEATING = replace(lives.NOISE, subject="供暖不热", description="暖气不热, Tel 0532-8888, 老人孩子受冻。")
 
 
-async def found(ledger: Ledger, now: datetime, words: str, **wanted: Any) -> set[str]:
-    page = await ledger.list_cases(CaseFilter(words=words, **wanted), now=now, limit=50)
+async def found(ledger: Ledger, now: datetime, text: str, **wanted: Any) -> set[str]:
+    page = await ledger.list_cases(CaseFilter(words=text, **wanted), now=now, limit=50)
     return {row.number for row in page.rows}
 
 
 @pytest.mark.parametrize(
-    "words", ["供暖", "不热", "暖不", "香港中路", "受冻", "tel", "TEL", "8888", "供暖 老人", "老人孩子受冻", " 受冻 "]
+    "text", ["供暖", "不热", "暖不", "香港中路", "受冻", "tel", "TEL", "8888", "供暖 老人", "老人孩子受冻", " 受冻 "]
 )
-async def test_a_complaint_is_found_by_any_word_in_it(ledger: Ledger, now: datetime, words: str):
+async def test_a_complaint_is_found_by_any_word_in_it(ledger: Ledger, now: datetime, text: str):
     await lives.received(ledger, now)
     heating = await lives.received(ledger, now, what=HEATING)
-    assert await found(ledger, now, words) >= {heating.number}
-    assert words.strip() == "香港中路" or await found(ledger, now, words) == {heating.number}
+    assert await found(ledger, now, text) >= {heating.number}
+    assert text.strip() == "香港中路" or await found(ledger, now, text) == {heating.number}
 
 
 ABSENT = ("供热", "老孩", "供暖 噪音", "热老", "冻", "100%", "_热", ",", "'; DROP", "供\0暖", "\ud800热")
 
 
-@pytest.mark.parametrize("words", ABSENT, ids=range(len(ABSENT)))
-async def test_what_is_not_in_it_is_not_found(ledger: Ledger, now: datetime, words: str):
+@pytest.mark.parametrize("text", ABSENT, ids=range(len(ABSENT)))
+async def test_what_is_not_in_it_is_not_found(ledger: Ledger, now: datetime, text: str):
     await lives.received(ledger, now, what=HEATING)
-    assert await found(ledger, now, words) == set()
+    assert await found(ledger, now, text) == set()
 
 
 async def test_pairs_that_stand_apart_are_not_the_word(ledger: Ledger, now: datetime):
@@ -56,6 +56,18 @@ async def test_pages_of_a_search_follow_each_other_through_the_years(ledger: Led
         if (after := page.after) is None:
             break
     assert seen == sorted(made, reverse=True)
+
+
+async def test_a_word_that_everybody_uses_is_looked_for_among_all(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(words, "NEWEST", 2)
+    monkeypatch.setattr(words, "COMMON", 1)
+    noisy = [(await lives.received(ledger, now - timedelta(days=n))).number for n in (0, 0, 1, 2, 90, 91)]
+    await lives.received(ledger, now, what=HEATING)
+    noisy.append((await lives.received(ledger, now - timedelta(days=900))).number)
+    assert await found(ledger, now, "噪音 施工") == set(noisy)
+    assert await found(ledger, now, "噪音 施工 受冻") == set()
 
 
 async def test_a_common_word_with_a_rare_condition_goes_on_from_page_to_page(

@@ -15,7 +15,7 @@ from prefect.workers.base import BaseWorker
 
 from infra import warm_engine
 from infra.handover import hand_over, handed_over
-from infra.ledger import Activation
+from infra.ledger import Activation, Run
 from infra.warm_engine import KnowingClient, load
 from infra.worker import WarmWorker
 from rules.case import Case
@@ -84,7 +84,7 @@ def test_an_activation_is_handed_over_once_and_to_its_own_case_only():
         number="QD000000-A", rulebook="1", process="standard", opened_at=opened, channel="web", type="complaint",
         category=None, district=None,
     )  # fmt: skip
-    given = Activation("QD000000-A", 3, case)
+    given = Activation("QD000000-A", 3, case, Run("QD000000-A", "standard", None, None, None, True, None))
     handover = hand_over(given)
 
     assert handed_over("QD000000-B") is None

@@ -1,0 +1,87 @@
+"""建立台账: an entry never changes, so whoever has read a case reads from then on only what is new."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.ledger import schema
+from rules.case import Case, Entry
+from rules.evolve import evolve, fold
+
+REMEMBERED = 200
+"""Cases that one process remembers, some twenty kilobytes each: who acts on a case asks for it a dozen times within
+seconds, and then not for days."""
+
+_e = schema.entries.c
+_SINCE = (
+    sa.select(_e.kind, _e.at, _e.actor, _e.data, _e.hash)
+    .where(_e.number == sa.bindparam("of"), _e.seq >= sa.bindparam("first"))
+    .order_by(_e.seq)
+)
+
+
+class UnknownCase(Exception):
+    """There is no case with this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A case and all that made it, oldest first; ``head`` is the hash of the last entry."""
+
+    case: Case
+    entries: Sequence[Entry]
+    head: bytes
+
+
+class Dossiers:
+    """The dossiers that this process has read last. What it remembers is believed only as long as the chain of the
+    ledger goes through it, so a ledger restored from a backup is read anew."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Dossier] = OrderedDict()
+
+    async def read(self, connection: AsyncConnection, number: str, *, head: bytes | None = None) -> Dossier:
+        """Costs nothing when the case still ends at ``head``, for callers who know where it ends; else one look for
+        what is new. Raises :class:`UnknownCase`."""
+        known = self._known.get(number)
+        if known is None:
+            return self.keep(await _whole(connection, number))
+        if known.head == head:
+            return self.keep(known)
+        rows = await _since(connection, number, known.case.seq)
+        if not rows or rows[0].hash != known.head:
+            return self.keep(await _whole(connection, number))
+        new = _entries(rows[1:])
+        return self.keep(Dossier(reduce(evolve, new, known.case), (*known.entries, *new), rows[-1].hash))
+
+    def keep(self, dossier: Dossier) -> Dossier:
+        """Remember what the ledger holds."""
+        number = dossier.case.number
+        self._known[number] = dossier
+        self._known.move_to_end(number)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return dossier
+
+
+async def _whole(connection: AsyncConnection, number: str) -> Dossier:
+    rows = await _since(connection, number, 0)
+    if not rows:
+        raise UnknownCase(number)
+    entries = _entries(rows)
+    return Dossier(fold(number, entries), entries, rows[-1].hash)
+
+
+async def _since(connection: AsyncConnection, number: str, first: int) -> Sequence[sa.Row[tuple[object, ...]]]:
+    """Rows of the entries from seq ``first`` on."""
+    return (await connection.execute(_SINCE, {"of": number, "first": first})).all()
+
+
+def _entries(rows: Sequence[sa.Row[tuple[object, ...]]]) -> tuple[Entry, ...]:
+    return tuple(Entry(row.kind, row.at, row.actor, row.data) for row in rows)
