@@ -75,6 +75,8 @@ WORKER = {
 
 SERVER_COMMAND = (sys.executable, "-m", "infra.prefect_server", "server", "start")
 """``prefect server start``, with the pool that SQLite needs."""
+WORKER_COMMAND = (sys.executable, "-m", "infra.prefect_worker", "worker", "start")
+"""``prefect worker start``, on a quicker event loop."""
 
 
 def server_environment(home: Path, port: int) -> dict[str, str]:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from infra.deployments import POOL, SERVER_COMMAND, deploy, server_environment, worker_environment
+from infra.deployments import POOL, SERVER_COMMAND, WORKER_COMMAND, deploy, server_environment, worker_environment
 from infra.ledger import Ledger
 from infra.moment import ANCHOR_FILE, now, run_at
 from infra.orchestrator import Orchestrator
@@ -143,9 +143,10 @@ class PrefectServer:
         ends when a run is woken whose process of before has not quite ended."""
         limit = ("--limit", "2") if kind == "warm" else ()
         options = ("--pool", POOL, "--type", kind, "--name", f"{kind}-{home.name}", *limit)
+        start = WORKER_COMMAND if kind == "warm" else (*PREFECT, "worker", "start")
         own = {"TMPDIR": str(home)}  # Prefect's runner would use a folder that may be another user's
         environment = {**worker_environment(home, self.api), **own, **more}
-        return Process((*PREFECT, "worker", "start", *options), environment, home / "worker.log")
+        return Process((*start, *options), environment, home / "worker.log")
 
     async def call(self, method: str, path: str, **body: Any) -> Any:
         """The JSON answer of the API; asks again when SQLite was locked (P8) or the line broke."""

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from infra.chance import token
-from infra.deployments import POOL, deploy
+from infra.deployments import POOL, WORKER_COMMAND, deploy
 from infra.postgres import Postgres, find_programs
 from infra.postgres import running as running_postgres
 from infra.settings import settings
@@ -38,6 +38,7 @@ POOLS = {
 LEFT_OUT = ("MINSHENG_", "PREFECT_")
 """Settings of whoever measures must not decide what is measured."""
 SERVER_COMMAND = (sys.executable, "-m", "infra.bench.prefect_server", "server", "start")
+STOCK_WORKER_COMMAND = (sys.executable, "-m", "prefect", "worker", "start")
 
 
 @dataclass
@@ -71,9 +72,14 @@ class Town:
         """A worker of the deployments; returns when Prefect has heard of it."""
         limit = ("--limit", str(self.limit)) if kind == "warm" else ()
         options = ("--pool", POOL, "--type", kind, "--name", name, *limit)
-        command = (sys.executable, "-m", "prefect", "worker", "start", *options)
+        start = WORKER_COMMAND if kind == "warm" else STOCK_WORKER_COMMAND
         self.tree.spawn(
-            Part(name=name, command=command, healthy=lambda: worker_online(self.plan.api, name), nice=STAND_BACK)
+            Part(
+                name=name,
+                command=(*start, *options),
+                healthy=lambda: worker_online(self.plan.api, name),
+                nice=STAND_BACK,
+            )
         )
         self.tree.wait(name)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from infra.bench.figures import resident_mb
 from infra.bench.fill import PATTERNS, copier, life
 from infra.bench.quiet_prefect import QuietPrefect, quiet_prefect
 from infra.bench.rungs import own_ledger
-from infra.deployments import POOL, worker_environment
+from infra.deployments import POOL, WORKER_COMMAND, worker_environment
 from infra.ledger import Ledger
 from infra.mistakes import Mistake
 from infra.moment import now
@@ -103,7 +102,7 @@ def _worker(ledger: Ledger, folder: Path, port: int, screen: Screen) -> Iterator
     own = {"MINSHENG_DATABASE_URL": ledger.url, "MINSHENG_SMTP_URL": f"smtp://{LOCAL}:1"}
     os.environ |= worker_environment(folder, api) | own
     options = ("--pool", POOL, "--type", "warm", "--name", WORKER, "--limit", "8")
-    command = (sys.executable, "-m", "prefect", "worker", "start", *options)
+    command = (*WORKER_COMMAND, *options)
     tree = Tree(folder, screen)
     try:
         tree.spawn(Part(name=WORKER, command=command, healthy=lambda: True))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -88,7 +89,7 @@ def _letter(mail: Caught) -> Response:
 
 def serve(host: str, smtp_port: int, port: int, folder: Path) -> None:
     """Catch mails until SIGTERM or SIGINT. Raises :class:`Mistake` when a port or the folder cannot be used."""
-    asyncio.run(catch(host, smtp_port=smtp_port, port=port, folder=folder))
+    uvloop.run(catch(host, smtp_port=smtp_port, port=port, folder=folder))
 
 
 async def catch(host: str, *, smtp_port: int, port: int, folder: Path) -> None:

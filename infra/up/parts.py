@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from infra.chance import letters
-from infra.deployments import POOL, SERVER_COMMAND
+from infra.deployments import POOL, SERVER_COMMAND, WORKER_COMMAND
 from infra.up.health import answers, listens, worker_online
 from infra.up.leash import STAND_BACK
 from infra.up.part import Part
@@ -53,5 +53,5 @@ def portal(plan: Plan) -> Part:
 def worker(plan: Plan) -> Part:
     name = f"up-{letters(4)}"  # a name of its own: the heartbeat of an earlier worker proves nothing
     options = ("--pool", POOL, "--type", "warm", "--limit", str(WORKER_LIMIT), "--name", name)
-    command = (sys.executable, "-m", "prefect", "worker", "start", *options)
+    command = (*WORKER_COMMAND, *options)
     return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name), nice=STAND_BACK)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from infra.ledger import Letter, Person, UnknownCase
+from infra.ledger import Dossier, Letter, Person, UnknownCase
 from infra.moment import wall
 from infra.rulebook_files import read_folder
 from infra.settings import RULEBOOKS
@@ -113,16 +113,13 @@ class FakeOutbox:
 
     # --- what the courier asks of a ledger -------------------------------------------------------------------------
 
-    async def entries(self, number: str) -> list[Entry]:
+    async def dossier(self, number: str) -> Dossier:
         if number not in self._entries:
             raise UnknownCase(number)
-        return self._entries[number]
+        return Dossier(self.case(number), self._entries[number], b"")
 
-    async def complaint(self, number: str) -> Complaint:
-        return self._complaints[number]
-
-    async def person(self, number: str) -> Person:
-        return self._people[number]
+    async def told(self, number: str) -> tuple[Complaint, Person]:
+        return self._complaints[number], self._people[number]
 
     async def rulebook(self, _version: str) -> Rulebook:
         return self.book

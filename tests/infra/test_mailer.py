@@ -9,6 +9,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from infra.mail import smtp
 from infra.mail.letters import Composed
@@ -20,6 +21,13 @@ from tests.infra.mail_server import certificate, mail_server
 
 SENDER = "minsheng@minsheng.example"
 COMPOSED = Composed("【民声】QD1 主题", "正文\n", "<p>正文</p>\n")
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["plain", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Our own worker has the one, Prefect's plain command the other."""
+    policy: asyncio.AbstractEventLoopPolicy = request.param()
+    return policy
 
 
 def letter(nth: int = 0):
