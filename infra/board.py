@@ -23,6 +23,9 @@ REST = 5.0
 LONGEST = 30.0
 """Seconds after which it is drawn although it still moves."""
 AT_ONCE = 4
+MOST = 200
+"""Drawings that may wait: who comes with one more draws the oldest first, so that a worker that never rests takes up
+no more cases than it can draw."""
 
 Draw = Callable[[], Awaitable[None]]
 
@@ -50,10 +53,13 @@ class Board:
         at = asyncio.get_running_loop().time()
         since = self._waiting[name].since if name in self._waiting else at
         self._waiting[name] = _Drawing(draw, since, min(at + REST, since + LONGEST))
-        if self._busy():
-            self._more.set()
-        else:
+        if not self._busy():
             await self._draw([name])
+            return
+        self._more.set()
+        if len(self._waiting) > MOST:
+            async with self._turn:
+                await self._draw_few(self._due(at=float("inf"))[:AT_ONCE])
 
     async def keep(self) -> None:
         """Until cancelled: draw what is due, in its order; one name is never drawn twice at the same time."""
@@ -75,12 +81,15 @@ class Board:
         """A few at a time: who comes in between waits for these few."""
         for first in range(0, len(names), AT_ONCE):
             async with self._turn:
-                some = [name for name in names[first : first + AT_ONCE] if name in self._waiting]
-                drawings = [self._waiting.pop(name) for name in some]
-                drawn = await asyncio.gather(*(one.draw() for one in drawings), return_exceptions=True)
-            for name, fault in zip(some, drawn, strict=True):
-                if isinstance(fault, Exception):
-                    log.warning("%s could not be drawn: %s", name, fault)
+                await self._draw_few(names[first : first + AT_ONCE])
+
+    async def _draw_few(self, names: list[str]) -> None:
+        some = [name for name in names if name in self._waiting]
+        drawings = [self._waiting.pop(name) for name in some]
+        drawn = await asyncio.gather(*(one.draw() for one in drawings), return_exceptions=True)
+        for name, fault in zip(some, drawn, strict=True):
+            if isinstance(fault, Exception):
+                log.warning("%s could not be drawn: %s", name, fault)
         if not self._waiting:
             self._more.clear()
 

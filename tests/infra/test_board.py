@@ -91,6 +91,18 @@ async def test_what_waits_is_drawn_before_the_worker_leaves(draw, drawn, monkeyp
     assert sorted(drawn) == list("ABCDEF")
 
 
+async def test_in_a_rush_that_never_ends_no_more_than_so_many_wait(draw, drawn, monkeypatch):
+    monkeypatch.setattr(board, "REST", 3600.0)
+    monkeypatch.setattr(board, "MOST", 3)
+    async with board_kept(rush_hour):
+        for name in "ABC":
+            await post(name, draw(name))
+        assert drawn == []
+        await asyncio.gather(*(post(name, draw(name)) for name in "DEFGH"))
+        assert sorted(drawn) == list("ABCDEFGH")[: len(drawn)]
+        assert 8 - len(drawn) <= 3
+
+
 async def test_a_drawing_that_fails_takes_no_other_with_it(draw, drawn, monkeypatch):
     async def broken() -> None:
         raise OSError("no pen")
