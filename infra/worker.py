@@ -30,6 +30,7 @@ from infra.ledger import LeaseHeld, Ledger, NoRulebook, Run, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
+from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
 from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client
 
@@ -80,6 +81,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
         self._known = await self._exit_stack.enter_async_context(one_client())
+        await self._exit_stack.enter_async_context(events_told())
         await super().setup()
         await self._answer_the_bell()
 
