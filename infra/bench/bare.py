@@ -27,7 +27,10 @@ _LATEST = (
     " WHERE f.name = :flow AND r.state_name = :closed ORDER BY r.start_time DESC LIMIT 1"
 )
 _OURS = {"flow": FLOW, "closed": CLOSED_BY_US}
-_STATES = "SELECT type, name, message, timestamp FROM flow_run_state WHERE flow_run_id = :run ORDER BY timestamp"
+_STATES = (
+    "SELECT type, name, message, state_details, timestamp FROM flow_run_state WHERE flow_run_id = :run"
+    " ORDER BY timestamp"
+)
 _EVENTS = (
     "SELECT occurred, event, resource, payload, related FROM events"
     " WHERE event LIKE 'prefect.task-run.%' AND CAST(related AS text) LIKE :about ORDER BY occurred"
@@ -59,8 +62,8 @@ async def record(town: Town) -> Score:
     return Score(str(run), [(kind, row) for _, kind, row in sorted(told, key=lambda one: one[0])])
 
 
-async def repeat(town: Town, score: Score, *, seconds: float, at_once: int) -> float:
-    """Repeat the life again and again; lives per second."""
+async def repeat(town: Town, score: Score, *, seconds: float, at_once: int) -> tuple[int, float]:
+    """Repeat the life again and again; how many lives, in how many seconds."""
     done, began = 0, time.monotonic()
     async with httpx.AsyncClient(base_url=town.plan.api, timeout=60, trust_env=False) as http:
         deployment = (await http.get(f"/deployments/name/{FLOW}/standard")).raise_for_status().json()["id"]
@@ -73,7 +76,7 @@ async def repeat(town: Town, score: Score, *, seconds: float, at_once: int) -> f
                     done += 1
 
         await asyncio.gather(*(hand() for _ in range(at_once)))
-    return done / (time.monotonic() - began)
+    return done, time.monotonic() - began
 
 
 async def _life(http: httpx.AsyncClient, events: PrefectEventsClient, score: Score, deployment: str) -> None:
@@ -84,14 +87,23 @@ async def _life(http: httpx.AsyncClient, events: PrefectEventsClient, score: Sco
             fresh.setdefault(score.run_id, run_id)
             await events.emit(_again(row, fresh))
             continue
-        state: dict[str, str] = {"type": row["type"], "name": row["name"], "message": row["message"] or ""}
+        state = {"type": row["type"], "name": row["name"], "message": row["message"] or "", **_asked_for(row)}
         if not run_id:
             new = {"name": "bare", "state": state, "parameters": {"number": "bare"}, "tags": ["bare"]}
             made = await http.post(f"/deployments/{deployment}/create_flow_run", json=new)
             run_id = made.raise_for_status().json()["id"]
         else:
-            set = await http.post(f"/flow_runs/{run_id}/set_state", json={"state": state, "force": True})
-            set.raise_for_status()
+            force = row["type"] == "RUNNING"  # as the worker claims a run; all else by the server's rules, as it does
+            set = await http.post(f"/flow_runs/{run_id}/set_state", json={"state": state, "force": force})
+            if (answer := set.raise_for_status().json()["status"]) != "ACCEPT":
+                raise RuntimeError(f"Prefect answered {answer} to {state}")
+
+
+def _asked_for(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What whoever set the state said beside its name."""
+    told = row["state_details"] if isinstance(row["state_details"], dict) else json.loads(row["state_details"])
+    kept = {name: told[name] for name in ("pause_key", "pause_reschedule", "pause_timeout") if told.get(name)}
+    return {"state_details": kept} if kept else {}
 
 
 def _again(row: Mapping[str, Any], fresh: dict[str, str]) -> Event:

@@ -56,6 +56,9 @@ class Findings:
     failed: list[str] = field(default_factory=list)
     cost: figures.Reading | None = None
     cost_of: int = 0
+    bare_cost: Counter[str] = field(default_factory=Counter)
+    """Milliseconds of processor by part while the bare client ran, and ``bare_of`` how many lives it repeated."""
+    bare_of: int = 0
     memory: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, ran: Ran) -> None:
@@ -70,7 +73,7 @@ def measure(wishes: Wishes) -> Findings:
         for nth in range(ROUNDS):
             found.lives.append(asyncio.run(_lives(town, wishes, found, counted=nth == 0)))
             if wishes.bare:
-                found.bare.append(asyncio.run(_bare(town, wishes)))
+                found.bare.append(asyncio.run(_bare(town, wishes, found)))
         if wishes.half_load:
             asyncio.run(_half_load(town, wishes, found))
         if wishes.stock:
@@ -97,14 +100,17 @@ async def _lives(town: Town, wishes: Wishes, found: Findings, *, counted: bool =
     return ran.per_second
 
 
-async def _bare(town: Town, wishes: Wishes) -> float:
+async def _bare(town: Town, wishes: Wishes, found: Findings) -> float:
     score = await bare.record(town)
     seconds = wishes.bare / ROUNDS
+    before = figures.processor(town.roots())
     town.screen.say(f"the bare client for {seconds:.0f} s …")
-    rate = await bare.repeat(town, score, seconds=seconds, at_once=wishes.limit)
-    town.screen.say(f"{rate:.2f} bare lives/s")
+    lives, took = await bare.repeat(town, score, seconds=seconds, at_once=wishes.limit)
+    town.screen.say(f"{lives / took:.2f} bare lives/s")
     await asyncio.sleep(SETTLE)
-    return rate
+    found.bare_cost += figures.processor(town.roots()) - before
+    found.bare_of += lives
+    return lives / took
 
 
 async def _half_load(town: Town, wishes: Wishes, found: Findings) -> None:
@@ -161,6 +167,7 @@ def summary(wishes: Wishes, found: Findings) -> Mapping[str, Any]:
         "wake_p99_s": figures.quantile(found.waits, 0.99),
         **_cost(found),
         "bare_lives_per_s": mean(found.bare) if found.bare else None,
+        "bare_processor_ms_per_life": _by_part(found.bare_cost, found.bare_of),
         "stock_lives_per_s": found.stock,
         "lives_per_s_filled": found.filled,
         "stored": wishes.stored,
@@ -192,9 +199,14 @@ def _cost(found: Findings) -> dict[str, Any]:
         return {f"{name}_per_life": None for name in names}
     counts = found.cost.rows + Counter(calls=found.cost.calls.total())
     of_one = {f"{name}_per_life": counts[name] / found.cost_of for name in names}
-    used = {name: _rounded(ms / found.cost_of) for name, ms in found.cost.processor.most_common()}
-    by_path = {path: _rounded(calls / found.cost_of) for path, calls in found.cost.calls.most_common(12)}
-    return {**of_one, "processor_ms_per_life": used or None, "calls_by_path": by_path}
+    used, by_path = found.cost.processor, Counter(dict(found.cost.calls.most_common(12)))
+    told = {"processor_ms_per_life": _by_part(used, found.cost_of), "calls_by_path": _by_part(by_path, found.cost_of)}
+    return {**of_one, **told}
+
+
+def _by_part(counted: Counter[str], lives: int) -> dict[str, Any] | None:
+    """For one life, the most first."""
+    return {name: _rounded(count / lives) for name, count in counted.most_common()} or None
 
 
 def _memory(found: Findings) -> dict[str, Any]:
