@@ -14,16 +14,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+import httpx
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import Event, RelatedResource, utilities
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import object_as_related_resource
 from prefect.settings import get_current_settings
+from websockets.exceptions import WebSocketException
 
 log = logging.getLogger("minsheng.worker")
 
 SENDER = "EventsWorker"
 """The name by which Prefect's ``emit_event`` finds who sends its events."""
+AWAY = (WebSocketException, httpx.HTTPError, OSError, TimeoutError)
+"""The cases go on, and the events wait."""
 PATIENCE = 2.0
 """Seconds that events may take to leave when the worker leaves."""
 PAUSE = 5.0
@@ -62,14 +66,14 @@ class RunEvents:
                 async with PrefectEventsClient() as client:
                     while True:
                         await self._tell(client, await self._untold.get())
-            except Exception as fault:  # noqa: BLE001 -- whatever it is, the cases go on, and the events wait
+            except AWAY as fault:
                 log.warning("Prefect takes no events: %s", fault)
                 await asyncio.sleep(PAUSE)
 
     async def _tell(self, client: PrefectEventsClient, event: Event) -> None:
         try:
             await client.emit(event)
-        except Exception as fault:  # noqa: BLE001 -- one event that cannot be told takes no other with it
+        except AWAY as fault:  # told again with the next one, when the line is there again
             log.warning("%s could not be told: %s", event.event, fault)
         finally:
             self._untold.task_done()
@@ -88,6 +92,12 @@ def _runs(*, but: set[str]) -> list[RelatedResource]:
     return [one for one in related if one.id not in but]
 
 
+def _say_why(keeper: asyncio.Task[None]) -> None:
+    """A keeper ends with its worker, or by a fault of ours; then nothing more is told, and somebody has to know."""
+    if not keeper.cancelled():
+        log.error("Prefect is told no events any more", exc_info=keeper.exception())
+
+
 @asynccontextmanager
 async def events_told() -> AsyncIterator[None]:
     """All events of this process are told by this loop; when the block ends, what still waits is told first."""
@@ -95,6 +105,7 @@ async def events_told() -> AsyncIterator[None]:
     before = vars(utilities)[SENDER]
     vars(utilities)[SENDER] = sender
     keeper = asyncio.create_task(sender.keep())
+    keeper.add_done_callback(_say_why)
     try:
         yield
     finally:
