@@ -35,8 +35,9 @@ _shown: OrderedDict[str, tuple[UUID, int]] = OrderedDict()
 
 
 async def show(case: Case) -> None:
-    """Tags, a Markdown artifact of the case and a table of its open clocks: three calls at most, for what has changed
-    when the case has come to rest (see ``infra.board``). A display that fails does not hold up a case."""
+    """Tags, a Markdown artifact of the case and a table of its open clocks, when there are or were any: three calls at
+    most, for what has changed when the case has come to rest (see ``infra.board``). A display that fails does not hold
+    up a case."""
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
         await post(case.number, partial(_draw, case, context.flow_run))
@@ -45,13 +46,13 @@ async def show(case: Case) -> None:
 async def _draw(case: Case, run: FlowRun) -> None:
     ledger = means().ledger
     book = await ledger.rulebook(case.rulebook)
-    entries = (await ledger.dossier(case.number)).entries
+    entries = (await ledger.as_left(case.number, seq=case.seq)).entries
     try:
         await _tag(case, run)
         key = case.number.lower()
         await _put(key, "markdown", _markdown(case, entries, book), of=case, run=run)
-        clocks = json.dumps(_clocks(case, book), ensure_ascii=False)
-        await _put(f"{key}-clocks", "table", clocks, of=case, run=run)
+        if (clocks := _clocks(case, book)) or f"{key}-clocks" in _shown:
+            await _put(f"{key}-clocks", "table", json.dumps(clocks, ensure_ascii=False), of=case, run=run)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
 
