@@ -1,10 +1,13 @@
-"""首接负责: who takes a case up hands it to the flow, and takes it back when the flow never began."""
+"""首接负责: who takes a case up hands it to the flow, and takes it back when the flow never began.
+
+What the worker knows of a case goes with it: flows of its context use the worker's own ledger, and read nothing again.
+"""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
-from infra.ledger import Activation
+from infra.ledger import Activation, Ledger
 
 
 class Handover:
@@ -35,3 +38,16 @@ def handed_over(number: str) -> Activation | None:
     """What the worker has taken up for the flow that runs now."""
     handover = _on_its_way.get()
     return handover.take(number) if handover else None
+
+
+_shared: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
+
+
+def share(ledger: Ledger) -> None:
+    """Let everything that is started from this context use this ledger."""
+    _shared.set(ledger)
+
+
+def shared_ledger() -> Ledger | None:
+    """The ledger of the worker that runs this; nothing in a process that ends with its run."""
+    return _shared.get()

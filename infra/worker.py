@@ -25,7 +25,7 @@ from infra import tracing
 from infra.bell import listening
 from infra.board import board_kept
 from infra.garbage import seldom_collected
-from infra.handover import hand_over
+from infra.handover import hand_over, share
 from infra.ledger import LeaseHeld, Ledger, NoRulebook, Run, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
@@ -88,6 +88,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def _answer_the_bell(self) -> None:
         at_once = self._limit or AT_ONCE
         self._ledger = Ledger(settings().ledger_url, pool_size=at_once)
+        share(self._ledger)
         self._orchestrator = Orchestrator(self._ledger, prefect_api_url(), auth=prefect_auth())
         self._exit_stack.push_async_callback(self._ledger.close)
         self._exit_stack.push_async_callback(self._orchestrator.close)

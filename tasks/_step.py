@@ -16,8 +16,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
+from infra.handover import shared_ledger
 from infra.ledger import Ledger, StaleAttempt
-from infra.mail.courier import Courier
+from infra.mail.courier import HOLD, Courier
 from infra.mail.smtp import Mailer
 from infra.moment import now
 from infra.orchestrator import Orchestrator
@@ -52,7 +53,7 @@ def means() -> Means:
     """The means of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _means:
-        ledger = Ledger(settings().ledger_url)
+        ledger = shared_ledger() or Ledger(settings().ledger_url)
         courier = Courier(ledger, Mailer(settings().smtp_url), settings())
         _means[loop] = Means(ledger, courier, Orchestrator(ledger, prefect_api_url(), auth=prefect_auth()))
     return _means[loop]
@@ -66,6 +67,7 @@ def step(function: StepFunction) -> StepFunction:
         retry_jitter_factor=0.5,
         retry_condition_fn=_worth_repeating,
         cache_policy=NO_CACHE,
+        refresh_cache=True,  # else the engine looks for a file with an earlier result, whatever the policy says
         persist_result=False,
         log_prints=False,
         task_run_name=function.__name__,
@@ -79,9 +81,8 @@ def _worth_repeating(_task: Any, _run: Any, state: Any) -> bool:
 
 async def record(number: str, signal: Signal, *, attempt: int) -> list[Entry]:
     """One transaction under the fence of this activation, then the letters it decided, as far as they go now."""
-    recorded = await means().ledger.record(number, signal, at=now(), attempt=attempt)
-    if any("letters" in entry.data for entry in recorded.entries):
-        await send_letters(number)
+    recorded = await means().ledger.record(number, signal, at=now(), attempt=attempt, hold_for=HOLD)
+    await _leave_in_the_outbox(means().courier.carry(recorded.letters))
     return list(recorded.entries)
 
 
@@ -91,12 +92,18 @@ async def proceed(number: str, *, attempt: int) -> list[Entry]:
 
 
 async def send_letters(number: str | None = None) -> None:
+    """Due letters of one case, or of all."""
+    await _leave_in_the_outbox(means().courier.deliver(number))
+
+
+async def _leave_in_the_outbox(sending: Awaitable[object]) -> None:
     """Letters leave by the outbox; whatever goes wrong here, they are still in it, and the pulse tries again."""
     try:
-        await means().courier.deliver(number)
+        await sending
     except Exception:
         log.exception("letters stay in the outbox for now")
 
 
-async def case_of(number: str) -> Case:
-    return await means().ledger.case(number)
+async def case_as_left(number: str) -> Case:
+    """The case after the step that this process has just done."""
+    return (await means().ledger.as_left(number)).case

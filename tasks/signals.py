@@ -16,7 +16,7 @@ from infra.moment import now, wall
 from infra.prefect_api import PrefectAway
 from rules.case import Case
 from rules.process import StageKind
-from tasks._step import case_of, means
+from tasks._step import case_as_left, means
 
 log = logging.getLogger("minsheng.tasks")
 
@@ -74,8 +74,9 @@ async def is_double(number: str) -> bool:
 
 
 async def look_again(work: Work) -> Work:
-    """The case after a step; no variable of the flow is the truth, the ledger is."""
-    return await _seen(await case_of(work.number), work.attempt)
+    """The case after a step; no variable of the flow is the truth, the ledger is. A signal that came since the step is
+    seen when the case is put down."""
+    return await _seen(await case_as_left(work.number), work.attempt)
 
 
 async def put_down(work: Work, *, wake: bool = True) -> None:

@@ -123,7 +123,7 @@ async def life(ledger: Ledger, at: datetime, nth: int, *, until: str = "closed",
         signal = Signal(action, held.party if held else CITIZEN, assignment, fields)
         case = (await ledger.record(case.number, signal, at=at)).case
     for letter in await ledger.letters(case.number):
-        await ledger.letter_sent(letter.id)
+        await ledger.letter_sent(letter)
     return case
 
 

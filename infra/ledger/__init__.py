@@ -139,6 +139,12 @@ class Ledger:
         """Raises :class:`UnknownCase`."""
         return (await self.dossier(number)).case
 
+    async def as_left(self, number: str, *, seq: int = 1) -> Dossier:
+        """A case as this process has last read or written it, without asking again when that was after entry ``seq``;
+        for whoever has just done so, or needs no more. Raises :class:`UnknownCase`."""
+        known = self._dossiers.remembered(number)
+        return known if known and known.case.seq >= seq else await self.dossier(number)
+
     async def complaint(self, number: str) -> Complaint:
         """Raises :class:`UnknownCase`."""
         async with self.db.read() as connection:

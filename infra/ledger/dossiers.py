@@ -60,6 +60,10 @@ class Dossiers:
         new = _entries(rows[1:])
         return self.keep(Dossier(reduce(evolve, new, known.case), (*known.entries, *new), rows[-1].hash))
 
+    def remembered(self, number: str) -> Dossier | None:
+        """The case as this process has last read or written it."""
+        return self._known.get(number)
+
     def keep(self, dossier: Dossier) -> Dossier:
         """Remember what the ledger holds."""
         number = dossier.case.number

@@ -67,29 +67,32 @@ Change = tuple[Case | None, Case]
 
 async def project(db: Database, connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """Write what changed: at most one statement for each kind of row."""
-    if changed := [row for change in changes for row in _assignments(*change)]:
+    if changed := [row for change in changes for row in assignment_rows(*change)]:
         await connection.execute(db.upsert(schema.assignments), changed)
-    if changed := [row for change in changes for row in _clocks(*change)]:
+    if changed := [row for change in changes for row in clock_rows(*change)]:
         await connection.execute(db.upsert(schema.clocks), changed)
-    if stopped := [row for change in changes for row in _stopped(*change)]:
+    if stopped := [{"of": case.number, "clock": id} for before, case in changes for id in stopped_clocks(before, case)]:
         await connection.execute(_STOP, stopped)
     for before, case in changes:
         await _promise(db, connection, before, case)
 
 
-def _assignments(before: Case | None, case: Case) -> list[dict[str, Any]]:
+def assignment_rows(before: Case | None, case: Case) -> list[dict[str, Any]]:
+    """Those that changed."""
     old = {a.id: a for a in before.assignments} if before else {}
     return [assignment_row(case.number, a) for a in case.assignments if old.get(a.id) != a]
 
 
-def _clocks(before: Case | None, case: Case) -> list[dict[str, Any]]:
-    """Running clocks only; what a stopped one did is in the entries."""
+def clock_rows(before: Case | None, case: Case) -> list[dict[str, Any]]:
+    """Running clocks that changed; what a stopped one did is in the entries."""
     ran = _running(before)
     return [clock_row(case.number, c) for c in case.clocks if c.runs and ran.get(c.id) != c]
 
 
-def _stopped(before: Case | None, case: Case) -> list[dict[str, str]]:
-    return [{"of": case.number, "clock": id} for id in _running(before) if id not in _running(case)]
+def stopped_clocks(before: Case | None, case: Case) -> list[str]:
+    """The ids of clocks that ran before and run no more."""
+    runs = _running(case)
+    return [id for id in _running(before) if id not in runs]
 
 
 def _running(case: Case | None) -> dict[str, Clock]:

@@ -1,16 +1,17 @@
 """One commit of the database per step: read the entries, ask the rules, append, project, queue the letters.
 
-What a step costs, whatever the size of the ledger: ``record`` reads once or twice (the case row; entries that this
-process does not know yet; once more with a key or at the first step) and writes 2 to 8 times (entries, case row,
-always; signal, assignments, clocks set, clocks stopped, promise, letters, each only when there are any), each with one
-statement for all its rows.
+What a step costs, whatever the size of the ledger: on PostgreSQL one statement when this process has seen the case
+last (``at_once``), and one more at the first step. Else, and on SQLite, ``record`` reads once or twice (the case row;
+entries that this process does not know yet; once more with a key or at the first step) and writes 2 to 8 times
+(entries, case row, always; signal, assignments, clocks set, clocks stopped, promise, letters, each only when there are
+any), each with one statement for all its rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -19,20 +20,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.appending import Step, append
+from infra.ledger.at_once import fits, write_at_once
 from infra.ledger.database import Database
 from infra.ledger.dossiers import Dossier, Dossiers, UnknownCase
+from infra.ledger.outbox import Letter
 from infra.ledger.rulebooks import Shelf
 from infra.ledger.seal import fingerprint
 from infra.moment import wall
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide
 from rules.evolve import evolve
+from rules.refusals import Refusal
 
 _of: sa.BindParameter[str] = sa.bindparam("of")
 _c = schema.cases.c
 _LOCK = sa.select(_c.head, _c.attempt).where(_c.number == _of).with_for_update()
 _MATTER = sa.select(schema.complaints.c.matter).where(schema.complaints.c.number == _of)
-_ADD_SIGNAL = sa.insert(schema.signals)
 """Statements of every step, made once: making them anew was a good part of what a step cost the processor."""
 
 
@@ -50,11 +53,13 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The case after a signal, and the entries it added; ``repeated``: the signal was known already."""
+    """The case after a signal, the entries it added, and the letters that whoever asked for it now holds; ``repeated``:
+    the signal was known already."""
 
     case: Case
     entries: Sequence[Entry]
     repeated: bool = False
+    letters: Sequence[Letter] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ class Head:
 
     hash: bytes
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A signal on its way into the ledger."""
+
+    number: str
+    signal: Signal
+    at: datetime
+    key: str | None
+    attempt: int | None
+    hold_for: timedelta | None
+
+    def step(self, before: Dossier, decided: Sequence[Entry]) -> Step:
+        """What is written of a case once this is decided."""
+        case = before.case
+        after = reduce(evolve, decided, case)
+        row: dict[str, Any] = {"number": self.number, "first_seq": case.seq + 1, "last_seq": after.seq}
+        row |= {"action": self.signal.action, "assignment": self.signal.assignment}
+        signal = None if self.signal.action in (PROCEED, TICK) else row | marks(self.key, _digest(self.signal))
+        return Step(case, after, decided, before.head, signal=signal, hold_for=self.hold_for)
 
 
 class Recorder:
@@ -74,30 +100,60 @@ class Recorder:
         self._dossiers = dossiers
 
     async def record(
-        self, number: str, signal: Signal, *, at: datetime, key: str | None = None, attempt: int | None = None
+        self,
+        number: str,
+        signal: Signal,
+        *,
+        at: datetime,
+        key: str | None = None,
+        attempt: int | None = None,
+        hold_for: timedelta | None = None,
     ) -> Recorded:
         """Decide ``signal`` and append what follows, in one transaction.
 
-        ``attempt`` fences an activation of the run. Raises ``Refusal``, :class:`UnknownCase`, :class:`StaleAttempt`
-        and :class:`KeyReused`; then nothing changed.
+        ``attempt`` fences an activation of the run. The letters that follow are the caller's to deliver, and nobody
+        else's ``hold_for`` so long. Raises ``Refusal``, :class:`UnknownCase`, :class:`StaleAttempt` and
+        :class:`KeyReused`; then nothing changed.
         """
+        told = _Told(number, signal, at, key, attempt, hold_for)
+        return await self._at_once(told) or await self._in_steps(told)
+
+    async def _at_once(self, told: _Told) -> Recorded | None:
+        """By what this process remembers; nothing when it does not remember the case, when the case has gone on
+        meanwhile, and when there is nothing to write: whoever is refused has to be refused by what is."""
+        known = None if self._db.is_sqlite else self._dossiers.remembered(told.number)
+        if known is None:
+            return None
+        async with self._db.write_once() as connection:
+            try:
+                decided = await self._decide(connection, known.case, told.signal, told.at)
+            except Refusal:
+                return None
+            step = told.step(known, decided)
+            if not (decided and fits(step) and await write_at_once(connection, step, attempt=told.attempt)):
+                return None
+        return self._recorded(known, step)
+
+    async def _in_steps(self, told: _Told) -> Recorded:
+        number, signal, key = told.number, told.signal, told.key
         async with self._db.write() as connection:
             head = await _lock(connection, number)
-            if attempt is not None and attempt != head.attempt:
-                raise StaleAttempt(f"{number}: attempt {attempt} was overtaken by {head.attempt}")
+            if told.attempt is not None and told.attempt != head.attempt:
+                raise StaleAttempt(f"{number}: attempt {told.attempt} was overtaken by {head.attempt}")
             dossier = await self._dossiers.read(connection, number, head=head.hash)
             case = dossier.case
             if key and await _is_repeated(connection, number, key, signal):
                 return Recorded(case, (), repeated=True)
-            decided = await self._decide(connection, case, signal, at)
+            decided = await self._decide(connection, case, signal, told.at)
             if not decided:
                 return Recorded(case, ())
-            after = reduce(evolve, decided, case)
-            [end] = await append(self._db, connection, [Step(case, after, decided, head.hash)])
-            if signal.action not in (PROCEED, TICK):
-                await _keep_signal(connection, number, signal, key, first=case.seq + 1, last=after.seq)
-        self._dossiers.keep(Dossier(after, (*dossier.entries, *decided), end))
-        return Recorded(after, decided)
+            step = told.step(dossier, decided)
+            await append(self._db, connection, [step])
+        return self._recorded(dossier, step)
+
+    def _recorded(self, before: Dossier, step: Step) -> Recorded:
+        self._dossiers.keep(Dossier(step.after, (*before.entries, *step.new), step.end))
+        return Recorded(step.after, step.new, letters=step.letters if step.hold_for else ())
 
     async def add(self, number: str, judge: Callable[[Case], Sequence[Entry]]) -> Recorded:
         """Append what ``judge`` makes of a case: what the city does to it, such as a migration.
@@ -160,14 +216,6 @@ async def _is_repeated(connection: AsyncConnection, number: str, key: str, signa
     if digest is not None and digest != _digest(signal):
         raise KeyReused("this key stands for another answer")
     return digest is not None
-
-
-async def _keep_signal(
-    connection: AsyncConnection, number: str, signal: Signal, key: str | None, *, first: int, last: int
-) -> None:
-    row: dict[str, Any] = {"number": number, "first_seq": first, "last_seq": last, "action": signal.action}
-    row |= {"assignment": signal.assignment, **marks(key, _digest(signal))}
-    await connection.execute(_ADD_SIGNAL, row)
 
 
 def marks(key: str | None, digest: bytes) -> dict[str, bytes | None]:

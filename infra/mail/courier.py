@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import Message
@@ -79,49 +79,52 @@ class Courier:
             # few at a time: a letter is not held longer than it takes, and little is put off when the server goes away
             few = min(left, self._mailer.size)
             claimed = await self._ledger.claim_letters(limit=few, hold_for=HOLD, number=number)
-            for one in await asyncio.gather(*(self._carry_all(letters) for letters in _by_case(claimed))):
+            for one in await asyncio.gather(*(self.carry(letters) for letters in _by_case(claimed))):
                 done += one
             if len(claimed) < few:
                 break
         return done
 
-    async def close(self) -> None:
-        await self._mailer.close()
-
-    async def _carry_all(self, letters: list[Letter]) -> Delivered:
-        """Letters of one case one after the other: nobody is warned of a task before it was given."""
+    async def carry(self, letters: Sequence[Letter]) -> Delivered:
+        """Send letters of one case that the caller holds, one after the other: nobody is warned of a task before it was
+        given. Never raises because a mail server is away or a letter is broken."""
         done = Delivered()
         for letter in letters:
             with span(f"letter {letter.letter}", letter.number):
                 done += await self._carry(letter)
         return done
 
+    async def close(self) -> None:
+        await self._mailer.close()
+
     async def _carry(self, letter: Letter) -> Delivered:
+        if self.is_broken:
+            return await self._put_off(letter, Unreachable("the mail server was away a moment ago"))
         try:
             await self._mailer.send(await self._write(letter))
         except (Refused, Unwritable) as fault:
             log.warning("letter %s of %s is given up: %s", letter.letter, letter.number, fault)
-            await self._ledger.letter_failed(letter.id, str(fault), retry_at=None)
+            await self._ledger.letter_failed(letter, str(fault), retry_at=None)
             return Delivered(given_up=1)
         except TryLater as fault:
             if isinstance(fault, Unreachable):
                 self._broken_until = wall() + BREAK
             return await self._put_off(letter, fault)
         self._broken_until = None
-        await self._ledger.letter_sent(letter.id)
+        await self._ledger.letter_sent(letter)
         return Delivered(sent=1)
 
     async def _put_off(self, letter: Letter, fault: TryLater) -> Delivered:
         retry_at = next_attempt(letter.attempts, away=isinstance(fault, Unreachable))
         log.info("letter %s of %s waits until %s: %s", letter.letter, letter.number, retry_at, fault)
-        await self._ledger.letter_failed(letter.id, str(fault), retry_at=retry_at)
+        await self._ledger.letter_failed(letter, str(fault), retry_at=retry_at)
         return Delivered(retried=1) if retry_at else Delivered(given_up=1)
 
     async def _write(self, letter: Letter) -> Message:
         """The mail of ``letter``. Raises :class:`Unwritable` with the reason; the ledger's own failures pass."""
         ledger, number = self._ledger, letter.number
         try:
-            entries = (await ledger.dossier(number)).entries
+            entries = (await ledger.as_left(number, seq=letter.seq)).entries
             complaint, person = await ledger.told(number)
             book = await ledger.rulebook(rulebook_of(letter, entries))
             if not (to := recipient(letter, person, book)):

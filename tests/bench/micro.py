@@ -17,7 +17,8 @@ from typing import Any
 
 from aiosmtplib.email import flatten_message
 
-from infra.ledger import Letter, Person
+from infra.ledger import Person
+from infra.ledger.outbox import decided
 from infra.mail.letters import Composed, compose
 from infra.mail.mailbox import read
 from infra.mail.message import Envelope, message
@@ -97,13 +98,7 @@ def thoughts() -> Mapping[str, Thought]:
 
 def _letter(book: Rulebook, entries: list[Entry]) -> Mapping[str, Thought]:
     """The mail that gives the lead its task: its words, the mail around them, and what the catcher makes of it."""
-    places = ((seq, nth, w) for seq, e in enumerate(entries, 1) for nth, w in enumerate(e.data.get("letters", ())))
-    seq, nth, written = next(place for place in places if place[2]["letter"] == "lead_task")
-    data = {name: value for name, value in written.items() if name not in ("letter", "to", "assignment")}
-    letter = Letter(
-        id=1, number=NUMBER, seq=seq, nth=nth, letter="lead_task", to=written["to"], data=data, attempts=1,
-        assignment=written["assignment"], status="queued", decided_at=NOW, sent_at=None, error="",
-    )  # fmt: skip
+    letter = next(one for one in decided(NUMBER, 1, entries, held=True) if one.letter == "lead_task")
     known = {"complaint": MATTER, "person": Person("示例"), "book": book, "entries": entries, "locale": "zh_CN"}
 
     def composed() -> Composed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from infra.ledger import Dossier, Letter, Person, UnknownCase
+from infra.ledger.outbox import decided
 from infra.moment import wall
 from infra.rulebook_files import read_folder
 from infra.settings import RULEBOOKS
@@ -49,8 +49,8 @@ class FakeOutbox:
         self._entries: dict[str, list[Entry]] = {}
         self._complaints: dict[str, Complaint] = {}
         self._people: dict[str, Person] = {}
-        self.rows: dict[int, Letter] = {}
-        self.due: dict[int, datetime | None] = {}
+        self.rows: dict[str, Letter] = {}
+        self.due: dict[str, datetime | None] = {}
 
     # --- playing -------------------------------------------------------------------------------------------------
 
@@ -98,22 +98,12 @@ class FakeOutbox:
     def _add(self, number: str, new: Sequence[Entry]) -> None:
         for entry in new:
             self._entries[number].append(entry)
-            for nth, written in enumerate(entry.data.get("letters", ())):
-                self._queue(number, len(self._entries[number]), nth, written, entry.at)
-
-    def _queue(self, number: str, seq: int, nth: int, written: Mapping[str, Any], at: datetime) -> None:
-        own = {k: v for k, v in written.items() if k not in ("letter", "to", "assignment")}
-        id = len(self.rows) + 1
-        self.due[id] = wall()
-        self.rows[id] = Letter(
-            id=id, number=number, seq=seq, nth=nth, letter=written["letter"], to=written["to"],
-            assignment=written.get("assignment", ""), data=own, status="queued", attempts=0, decided_at=at,
-            sent_at=None, error="",
-        )  # fmt: skip
+            for letter in decided(number, len(self._entries[number]), [entry], held=False):
+                self.due[letter.key], self.rows[letter.key] = wall(), letter
 
     # --- what the courier asks of a ledger -------------------------------------------------------------------------
 
-    async def dossier(self, number: str) -> Dossier:
+    async def as_left(self, number: str, *, seq: int) -> Dossier:
         if number not in self._entries:
             raise UnknownCase(number)
         return Dossier(self.case(number), self._entries[number], b"")
@@ -126,19 +116,20 @@ class FakeOutbox:
 
     async def claim_letters(self, *, limit: int, hold_for: timedelta, number: str | None = None) -> list[Letter]:
         now = wall()
-        due = [id for id, at in self.due.items() if at is not None and at <= now]
-        ready = [id for id in due if number in (None, self.rows[id].number)]
-        for id in ready[:limit]:
-            self.rows[id] = replace(self.rows[id], attempts=self.rows[id].attempts + 1)
-            self.due[id] = now + hold_for
-        return [self.rows[id] for id in ready[:limit]]
+        due = [key for key, at in self.due.items() if at is not None and at <= now]
+        ready = [key for key in due if number in (None, self.rows[key].number)]
+        for key in ready[:limit]:
+            self.rows[key] = replace(self.rows[key], attempts=self.rows[key].attempts + 1)
+            self.due[key] = now + hold_for
+        return [self.rows[key] for key in ready[:limit]]
 
-    async def letter_sent(self, id: int) -> None:
-        self.rows[id], self.due[id] = replace(self.rows[id], status="sent", sent_at=wall()), None
+    async def letter_sent(self, letter: Letter) -> None:
+        key = letter.key
+        self.rows[key], self.due[key] = replace(self.rows[key], status="sent", sent_at=wall()), None
 
-    async def letter_failed(self, id: int, error: str, *, retry_at: datetime | None) -> None:
-        status = "queued" if retry_at else "given_up"
-        self.rows[id], self.due[id] = replace(self.rows[id], status=status, error=error), retry_at
+    async def letter_failed(self, letter: Letter, error: str, *, retry_at: datetime | None) -> None:
+        key, status = letter.key, "queued" if retry_at else "given_up"
+        self.rows[key], self.due[key] = replace(self.rows[key], status=status, error=error), retry_at
 
 
 def every_letter() -> FakeOutbox:

@@ -95,12 +95,12 @@ async def test_one_refused_recipient_does_not_stop_the_others(outbox: FakeOutbox
 
 async def test_a_letter_that_cannot_be_written_is_given_up_visibly(outbox: FakeOutbox):
     broken = outbox.letters_named("receipt")[0]
-    outbox.rows[broken.id] = replace(broken, letter="no_such_letter")
+    outbox.rows[broken.key] = replace(broken, letter="no_such_letter")
     async with mail_server() as server:
         ours = courier(outbox, server.url)
         assert await ours.deliver() == Delivered(sent=COUNT - 1, given_up=1)
         await ours.close()
-    assert "no_such_letter" in outbox.rows[broken.id].error
+    assert "no_such_letter" in outbox.rows[broken.key].error
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,22 @@ async def test_a_mail_server_that_is_away_costs_nothing_and_is_left_alone_for_a_
             assert (await ours.deliver()).sent == COUNT
             await ours.close()
     assert len(server.mails) == COUNT
+
+
+async def test_letters_that_were_just_decided_are_sent_without_a_question(outbox: FakeOutbox):
+    held = await outbox.claim_letters(limit=10, hold_for=HOLD)
+    async with mail_server() as server:
+        ours = courier(outbox, server.url)
+        assert await ours.carry(held) == Delivered(sent=COUNT)
+        await ours.close()
+    assert {row.status for row in outbox.rows.values()} == {"sent"}
+
+
+async def test_letters_in_hand_are_put_off_while_the_server_is_away(outbox: FakeOutbox):
+    held = await outbox.claim_letters(limit=10, hold_for=HOLD)
+    ours = courier(outbox, f"smtp://127.0.0.1:{closed_port()}")
+    assert await ours.carry(held) == Delivered(retried=COUNT)
+    assert all(at is not None and at < wall() + timedelta(seconds=25) for at in outbox.due.values())
 
 
 async def test_a_crash_after_the_server_took_the_letter_repeats_it_recognisably(outbox: FakeOutbox):

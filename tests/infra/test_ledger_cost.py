@@ -32,7 +32,11 @@ async def test_a_step_costs_a_few_statements(ledger: Ledger, now: datetime):
         await ledger.record(case.number, Signal("proceed"), at=now)
     with statements(ledger) as nothing:
         await ledger.record(case.number, Signal("tick"), at=now)
-    assert {"claim": len(claim), "fix": len(fix), "enter": len(enter), "nothing": len(nothing)} == {
+    sent = {"claim": len(claim), "fix": len(fix), "enter": len(enter), "nothing": len(nothing)}
+    if not ledger.db.is_sqlite:
+        assert sent == {"claim": 1, "fix": 1, "enter": 1, "nothing": 1}
+        return
+    assert sent == {
         "claim": 6,  # case row; entry, case row, assignment, clock stopped, signal
         "fix": 7,  # the same and one look for the key
         "enter": 6,  # case row; entry, case row, clock set, clock of the whole case paused, letter

@@ -122,7 +122,9 @@ async def test_an_entry_slipped_in_without_a_signal_is_found(open_ledger: Ledger
 
 async def test_a_letter_taken_out_of_the_outbox_is_found(open_ledger: Ledger, case: Case):
     letter = (await open_ledger.letters(case.number))[-1]
-    await run(open_ledger, sa.delete(schema.letters).where(schema.letters.c.id == letter.id))
+    c = schema.letters.c
+    place = (c.number == case.number, c.seq == letter.seq, c.nth == letter.nth)
+    await run(open_ledger, sa.delete(schema.letters).where(*place))
     assert await found(open_ledger, case.number) == [f"letter {letter.seq}.{letter.nth} is not in the outbox"]
 
 

@@ -235,8 +235,8 @@ def test_a_repeat_is_recognisable_and_a_case_is_one_thread():
     outbox = FakeOutbox()
     outbox.open()
     outbox.act("add_information", "citizen-1", text="补充")
-    entries = outbox._entries[outbox.rows[1].number]
     tasks = [row for row in outbox.rows.values() if row.to == "shinan-ecology"]
+    entries = outbox._entries[tasks[0].number]
     assert [row.letter for row in tasks] == ["lead_task", "information_added"]
     root = thread_root(tasks[1], entries, SENDER)
     envelope = Envelope(sender=SENDER, to="a@b.example", to_name="市南区", reply_to="desk@b.example")

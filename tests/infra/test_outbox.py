@@ -50,10 +50,10 @@ async def test_twenty_couriers_at_once_share_the_letters(ledger: Ledger, ledger_
         await lives.waiting(ledger, now)
     other = Ledger.connect(ledger_url)
     rounds = [each.claim_letters(limit=3, hold_for=HOLD) for each in [ledger, other] * 10]
-    ids = [letter.id for batch in await asyncio.gather(*rounds) for letter in batch]
-    ids += [letter.id for letter in await claimed(other)]
+    keys = [letter.key for batch in await asyncio.gather(*rounds) for letter in batch]
+    keys += [letter.key for letter in await claimed(other)]
     await other.close()
-    assert len(ids) == len(set(ids)) == 20
+    assert len(keys) == len(set(keys)) == 20
 
 
 async def test_a_letter_whose_courier_died_is_given_out_again(ledger: Ledger, case: Case):
@@ -63,7 +63,7 @@ async def test_a_letter_whose_courier_died_is_given_out_again(ledger: Ledger, ca
 
 async def test_a_sent_letter_is_never_given_out_again(ledger: Ledger, case: Case):
     for letter in await claimed(ledger, hold_for=AT_ONCE):
-        await ledger.letter_sent(letter.id)
+        await ledger.letter_sent(letter)
     assert await claimed(ledger) == []
     assert {letter.status for letter in await ledger.letters(case.number)} == {"sent"}
     assert all(letter.sent_at for letter in await ledger.letters(case.number))
@@ -71,22 +71,22 @@ async def test_a_sent_letter_is_never_given_out_again(ledger: Ledger, case: Case
 
 async def test_a_letter_sent_by_one_courier_stays_sent_when_a_slower_one_fails(ledger: Ledger, case: Case):
     letter, _ = await claimed(ledger)
-    await ledger.letter_sent(letter.id)
-    await ledger.letter_failed(letter.id, "timed out", retry_at=wall())
-    assert letter.id not in [one.id for one in await claimed(ledger, hold_for=AT_ONCE)]
+    await ledger.letter_sent(letter)
+    await ledger.letter_failed(letter, "timed out", retry_at=wall())
+    assert letter.key not in [one.key for one in await claimed(ledger, hold_for=AT_ONCE)]
 
 
 async def test_a_failed_letter_waits_for_its_time(ledger: Ledger, case: Case):
     receipt, task = await claimed(ledger)
-    await ledger.letter_failed(receipt.id, "451 try later", retry_at=wall() + timedelta(hours=1))
-    await ledger.letter_failed(task.id, "451 try later", retry_at=wall())
+    await ledger.letter_failed(receipt, "451 try later", retry_at=wall() + timedelta(hours=1))
+    await ledger.letter_failed(task, "451 try later", retry_at=wall())
     (again,) = await claimed(ledger)
-    assert (again.id, again.error, again.attempts) == (task.id, "451 try later", 2)
+    assert (again.key, again.error, again.attempts) == (task.key, "451 try later", 2)
 
 
 async def test_a_letter_that_was_given_up_can_be_seen(ledger: Ledger, case: Case, now: datetime):
     receipt, task = await claimed(ledger)
-    await ledger.letter_failed(receipt.id, "550 no such mailbox \0" + "x" * 10_000, retry_at=None)
+    await ledger.letter_failed(receipt, "550 no such mailbox \0" + "x" * 10_000, retry_at=None)
     assert {letter.letter: letter.status for letter in await ledger.letters(case.number)} == {
         "receipt": "given_up",
         task.letter: "queued",
