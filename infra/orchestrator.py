@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from infra.ledger import Ledger, Run
 from infra.moment import now, wall
 from infra.prefect_api import PrefectApi, PrefectAway
 from infra.together import Together
+from rules.case import Case
 
 log = logging.getLogger("minsheng.orchestrator")
 
@@ -61,13 +62,17 @@ class Orchestrator:
         await self._schedule(str(run.run_id), force=force)
         return "woken"
 
-    async def running(self, run: Run, *, anew: bool = False) -> str | dict[str, Any]:
+    async def running(self, run: Run, case: Case, *, anew: bool = False) -> str | dict[str, Any]:
         """The run of a case that its worker has taken; a case without one (or ``anew``) gets one that runs already,
         and the answer is all that Prefect says of it.
 
-        Raises :class:`PrefectAway`.
+        A new run bears the tags of what its first step will find out, which spares Prefect to change them. Raises
+        :class:`PrefectAway`.
         """
-        return run.run_id if run.run_id and not anew else await self._create(run, {"type": "RUNNING"})
+        if run.run_id and not anew:
+            return run.run_id
+        soon = await self._ledger.foresee(case, at=now()) if case.is_moving else case
+        return await self._create(run, {"type": "RUNNING"}, tags=tags_of(soon))
 
     async def put_right(self) -> int:
         """Undo what was done to runs from outside; the number of runs put right.
@@ -113,14 +118,14 @@ class Orchestrator:
         await self._create(run, {"type": "SCHEDULED", "state_details": {"scheduled_time": wall().isoformat()}})
         return "started"
 
-    async def _create(self, run: Run, state: Mapping[str, Any]) -> dict[str, Any]:
+    async def _create(self, run: Run, state: Mapping[str, Any], *, tags: Sequence[str] = ()) -> dict[str, Any]:
         """A run for the case. The idempotency key is the number, so two starters get the same run (P51)."""
         deployment = await self._deployment(run.process)
         body = {
             "name": run.number,
             "parameters": {"number": run.number},
             "idempotency_key": run.number,
-            "tags": [f"process:{run.process}"],
+            "tags": list(tags) or [f"process:{run.process}"],
             "state": state,
         }
         made: dict[str, Any] | None = await self._prefect.ask(
@@ -158,6 +163,13 @@ class Orchestrator:
         answer = await self._prefect.ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": force})
         if answer and answer["status"] != "ACCEPT":
             log.info("run %s: %s was answered %s", run_id, state["name"], answer["status"])
+
+
+def tags_of(case: Case) -> list[str]:
+    """By what operators find the runs of cases; codes only, nothing of people."""
+    facts = {"process": case.process, "district": case.district, "category": case.category}
+    facts |= {"lead": case.lead, "urgency": case.urgency}
+    return sorted(f"{name}:{value}" for name, value in facts.items() if value)
 
 
 async def _all_of(repairs: Iterable[Awaitable[bool]]) -> int:

@@ -25,8 +25,8 @@ FULL = 0.6
 """Of each core, at the busiest hour; the rest is for what nobody foresaw."""
 AT_LEAST = {"portal": 2, "warm worker": 2, "Prefect API": 2, "Prefect services": 1, "Redis": 1}
 """So that one may die."""
-CONNECTIONS = {"portal": 10, "warm worker": 27, "Prefect": 40, "Prefect API": 40, "Prefect services": 40}
-"""Of each process to PostgreSQL, at most: the pools of its ledgers and the bell, or Prefect's pool in infra/deploy."""
+CONNECTIONS = {"portal": 10, "warm worker": 33, "Prefect": 40, "Prefect API": 40, "Prefect services": 40}
+"""Of each process to PostgreSQL, at most: the pool of its ledger and the bell, or Prefect's pool in infra/deploy."""
 SPARE = 20
 """Connections for operators, backups and the commands."""
 EVENT_DAYS, RUN_DAYS = 7, 30

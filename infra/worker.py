@@ -26,7 +26,7 @@ from infra.bell import listening
 from infra.board import board_kept
 from infra.garbage import seldom_collected
 from infra.handover import hand_over, share
-from infra.ledger import LeaseHeld, Ledger, NoRulebook, Run, UnknownCase
+from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
@@ -40,7 +40,7 @@ LEAVING_SECONDS = 3
 """How long connections may take to close after that; what hangs is cut off, because the ledger makes it harmless."""
 MISSED = 500
 """Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
-AT_ONCE = 8
+AT_ONCE = 16
 """Rung cases carried at the same time without ``--limit``."""
 
 
@@ -140,17 +140,17 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         handover = hand_over(activation)
         try:
             if not activation.case.is_closed:
-                await self._carry_out(await self._run_of(activation.run), name=number, is_ours=True)
+                await self._carry_out(await self._run_of(activation), name=number, is_ours=True)
         except ObjectNotFound:
-            await self._carry_out(await self._run_of(activation.run, anew=True), name=number, is_ours=True)
+            await self._carry_out(await self._run_of(activation, anew=True), name=number, is_ours=True)
         except (PrefectAway, httpx.HTTPError) as fault:
             self._logger.warning("%s waits for Prefect: %s", number, fault)
         finally:
             if handover.take(number):
                 await self._ledger.release(number, activation.attempt, now=now())
 
-    async def _run_of(self, run: Run, *, anew: bool = False) -> UUID:
-        found = await self._orchestrator.running(run, anew=anew)
+    async def _run_of(self, activation: Activation, *, anew: bool = False) -> UUID:
+        found = await self._orchestrator.running(activation.run, activation.case, anew=anew)
         if isinstance(found, str):
             return UUID(found)
         made = FlowRun.model_validate(found)

@@ -19,6 +19,7 @@ from prefect.exceptions import PrefectException
 
 from infra.board import post
 from infra.locale import moment_text, say
+from infra.orchestrator import tags_of
 from infra.settings import settings
 from infra.wording import category_name, clock_name, district_name, party_name, sentence, stage_name, term
 from rules.case import Case, Entry
@@ -76,10 +77,7 @@ async def _put(key: str, type: str, data: str, *, of: Case, run: FlowRun) -> Non
 
 
 async def _tag(case: Case, run: FlowRun) -> None:
-    facts = {"process": case.process, "district": case.district, "category": case.category}
-    facts |= {"lead": case.lead, "urgency": case.urgency}
-    tags = sorted(f"{name}:{value}" for name, value in facts.items() if value)
-    if sorted(run.tags) != tags:
+    if sorted(run.tags) != (tags := tags_of(case)):
         async with get_client() as client:
             await client.update_flow_run(run.id, name=case.number, tags=tags)
 

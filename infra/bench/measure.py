@@ -37,9 +37,9 @@ class Wishes:
     stock: float = 75
     stored: int = 0
     open: int = 0
-    at_once: int = 24
+    at_once: int = 48
     workers: int = 1
-    limit: int = 8
+    limit: int = 16
     embedded: bool = False
 
 

@@ -28,7 +28,7 @@ from infra.up.ports import LOCAL, Ports
 from infra.up.screen import Screen
 from infra.up.tree import Tree
 
-DURABLE = ("max_connections=120", "shared_buffers=512MB", "max_wal_size=4GB", "jit=off")
+DURABLE = ("max_connections=200", "shared_buffers=512MB", "max_wal_size=4GB", "jit=off")
 """What a city would set; every commit reaches the disk, as PostgreSQL does by itself."""
 POOLS = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",

@@ -78,7 +78,7 @@ class Ledger:
         receiver = Receiver(self.db, self.shelf, self._dossiers)
         self.submit = tracing.submissions(receiver.submit)
         self.record = tracing.signals(recorder.record)
-        self.add = recorder.add
+        self.add, self.foresee = recorder.add, recorder.foresee
         self.decide_due = DueClocks(self.db, self.shelf).decide
         self.submit_many = receiver.submit_many
         self.activate, self.active, self.rulebook = self.shelf.activate, self.shelf.active, self.shelf.version

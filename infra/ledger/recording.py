@@ -155,6 +155,14 @@ class Recorder:
         self._dossiers.keep(Dossier(step.after, (*before.entries, *step.new), step.end))
         return Recorded(step.after, step.new, letters=step.letters if step.hold_for else ())
 
+    async def foresee(self, case: Case, *, at: datetime) -> Case:
+        """The case as its next step will leave it, if nothing comes between; nothing is written."""
+        try:
+            async with self._db.read() as connection:
+                return reduce(evolve, await self._decide(connection, case, Signal(PROCEED), at), case)
+        except Refusal:
+            return case
+
     async def add(self, number: str, judge: Callable[[Case], Sequence[Entry]]) -> Recorded:
         """Append what ``judge`` makes of a case: what the city does to it, such as a migration.
 

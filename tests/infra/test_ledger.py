@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from infra.ledger import KeyReused, Ledger, NoRulebook, Person, UnknownCase, Unstorable
+from infra.orchestrator import tags_of
 from rules.case import Complaint, Signal
 from rules.refusals import Refusal
 from rules.rulebook import Rulebook
@@ -177,3 +178,17 @@ async def test_without_a_rulebook_no_complaint_is_taken(ledger_url: str, now: da
     with pytest.raises(NoRulebook):
         await empty.rulebook("000000000000")
     await empty.close()
+
+
+async def test_what_is_foreseen_is_what_the_next_step_does_and_nothing_is_written(ledger: Ledger, now: datetime):
+    case = await lives.received(ledger, now)
+    foreseen = await ledger.foresee(case, at=now)
+    assert await ledger.case(case.number) == case
+    assert (await ledger.record(case.number, Signal("proceed"), at=now)).case == foreseen
+    assert tags_of(foreseen) == [
+        "category:environment/noise/construction",
+        "district:shinan",
+        "lead:shinan-urban",
+        "process:standard",
+        "urgency:normal",
+    ]
