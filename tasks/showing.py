@@ -77,7 +77,8 @@ async def _put(key: str, type: str, data: str, *, of: Case, run: FlowRun) -> Non
 
 
 async def _tag(case: Case, run: FlowRun) -> None:
-    if sorted(run.tags) != (tags := tags_of(case)):
+    others = [tag for tag in run.tags if ":" not in tag]  # of its deployment
+    if sorted(run.tags) != (tags := sorted(others + tags_of(case))):
         async with get_client() as client:
             await client.update_flow_run(run.id, name=case.number, tags=tags)
 
