@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import State
 
 from infra import access
 from infra.access import Session
@@ -27,7 +29,7 @@ from rules.rulebook import STANDARD, Rulebook
 router = APIRouter(include_in_schema=False)
 Provided = Depends(services)
 PER_PAGE = 50
-COUNTS_KEPT = 5.0
+COUNTS_KEPT, COUNTS_OLD = 5.0, 30.0
 
 
 @router.get("/login/{token}", response_class=HTMLResponse)
@@ -134,13 +136,22 @@ def _row(provided: Services, row: CaseRow, book: Rulebook, now: datetime, locale
 
 
 async def _counts(request: Request, ledger: Ledger) -> dict[str, float]:
-    """The figures above the list, a walk over all open cases: read at most every :data:`COUNTS_KEPT` seconds."""
-    state, at = request.app.state, time.monotonic()
-    if at - getattr(state, "counted_at", float("-inf")) > COUNTS_KEPT:
-        state.counts = await ledger.counts(now())
-        state.counted_at = at
+    """The figures above the list, a walk over all open cases: read again beside the page after :data:`COUNTS_KEPT`
+    seconds; only for figures older than :data:`COUNTS_OLD` does a page wait."""
+    state = request.app.state
+    age = time.monotonic() - getattr(state, "counted_at", float("-inf"))
+    counting: asyncio.Task[None] | None = getattr(state, "counting", None)
+    if age > COUNTS_KEPT and (counting is None or counting.done()):
+        state.counting = counting = asyncio.create_task(_count(state, ledger))
+    if age > COUNTS_OLD and counting is not None:
+        await asyncio.shield(counting)  # others wait for it too
     counts: dict[str, float] = state.counts
     return counts
+
+
+async def _count(state: State, ledger: Ledger) -> None:
+    at = time.monotonic()
+    state.counts, state.counted_at = await ledger.counts(now()), at
 
 
 def _run_url(provided: Services, run_id: str | None) -> str:
