@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvicorn
 
 from infra import tracing
+from infra.garbage import seldom_collected
 from infra.ledger import Ledger
 from infra.mail.courier import Courier
 from infra.mail.smtp import Mailer
@@ -41,6 +42,7 @@ def serve_portal() -> None:
         server_header=False,
         proxy_headers=True,
     )
+    seldom_collected()
     uvicorn.Server(config).run()
 
 
