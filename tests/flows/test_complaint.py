@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ async def solved(town: Town) -> str:
     return number
 
 
+def ended(run: dict[str, Any]) -> bool:
+    """A task run is what Prefect has heard of it so far: its recorder reads the events a moment later."""
+    return run["state"]["type"] not in ("PENDING", "RUNNING")
+
+
 async def test_one_run_carries_a_complaint_from_the_first_word_to_the_honest_end(town: Town):
     number = await solved(town)
 
@@ -44,7 +50,7 @@ async def test_one_task_run_per_stage_entered_and_two_states_per_wake(town: Town
 
     run_id = await town.run_id(number)
     look = partial(town.server.call, "POST", "/task_runs/filter", flow_runs={"id": {"any_": [run_id]}})
-    found = await until("task runs", look, lambda runs: len(runs) >= 4)
+    found = await until("four task runs that ended", look, lambda runs: [run for run in runs if ended(run)][3:])
     assert sorted(run["name"] for run in found) == ["close", "departmental_fix", "feedback", "first_contact"]
     assert {run["state"]["name"] for run in found} == {"Completed"}
     history = await town.server.history(run_id)
