@@ -44,7 +44,7 @@ async def complaint(number: str) -> State | None:
     except Exception:
         await put_down(work, wake=False)
         raise
-    await show(work.case)
+    await show(work)
     await put_down(work)
     return Completed(name="Closed", message=str(work.case.result))
 

@@ -17,7 +17,7 @@ from tasks.signals import Work, is_double, put_down, somewhere_else
 
 async def wait_for_a_signal(work: Work) -> None:
     """Show where the case stands and go to sleep; the case is put down only when Prefect has answered."""
-    await show(work.case)
+    await show(work)
     try:
         await _sleep(work.wait_key)
     finally:

@@ -27,6 +27,8 @@ from rules.rulebook import STANDARD
 
 POOL = "complaints"
 POOL_TYPE = "warm"
+AT_ONCE = 16
+"""Cases that a warm worker carries at the same time, at every size."""
 DESCRIPTION = ROOT / "prefect.yaml"
 _PASSED_ON = ("command", "env", "labels", "name")
 BASE_JOB_TEMPLATE = {
@@ -55,6 +57,9 @@ SERVER = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # 30 days; the ledger keeps all
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT5M",  # else sixty pulses wait after an hour's outage
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",  # on PostgreSQL; on SQLite there is one connection (ADR 0010)
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "20",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "30",
 }
 """Environment of a Prefect server for Minsheng (engine-notes.md, reliability.md P10, P11, P21, P41, P54–P58)."""
 

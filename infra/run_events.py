@@ -14,24 +14,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
-import httpx
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import Event, RelatedResource, utilities
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import object_as_related_resource
 from prefect.settings import get_current_settings
-from websockets.exceptions import WebSocketException
 
 log = logging.getLogger("minsheng.worker")
 
 SENDER = "EventsWorker"
 """The name by which Prefect's ``emit_event`` finds who sends its events."""
-AWAY = (WebSocketException, httpx.HTTPError, OSError, TimeoutError)
-"""The cases go on, and the events wait."""
 PATIENCE = 2.0
 """Seconds that events may take to leave when the worker leaves."""
 PAUSE = 5.0
-"""Seconds before Prefect's socket is looked for again."""
+"""Seconds before Prefect's socket is looked for again, however it failed: the client raises a plain ``Exception`` for a
+line that is cut while it signs in. The cases go on, and the events wait."""
 
 
 class RunEvents:
@@ -66,15 +63,16 @@ class RunEvents:
                 async with PrefectEventsClient() as client:
                     while True:
                         await self._tell(client, await self._untold.get())
-            except AWAY as fault:
+            except Exception as fault:  # noqa: BLE001 -- however it failed, the cases go on
                 log.warning("Prefect takes no events: %s", fault)
                 await asyncio.sleep(PAUSE)
 
     async def _tell(self, client: PrefectEventsClient, event: Event) -> None:
         try:
             await client.emit(event)
-        except AWAY as fault:  # told again with the next one, when the line is there again
+        except Exception as fault:  # noqa: BLE001 -- the client tells it with the next one, when the line is there again
             log.warning("%s could not be told: %s", event.event, fault)
+            await asyncio.sleep(PAUSE)
         finally:
             self._untold.task_done()
 
@@ -92,12 +90,6 @@ def _runs(*, but: set[str]) -> list[RelatedResource]:
     return [one for one in related if one.id not in but]
 
 
-def _say_why(keeper: asyncio.Task[None]) -> None:
-    """A keeper ends with its worker, or by a fault of ours; then nothing more is told, and somebody has to know."""
-    if not keeper.cancelled():
-        log.error("Prefect is told no events any more", exc_info=keeper.exception())
-
-
 @asynccontextmanager
 async def events_told() -> AsyncIterator[None]:
     """All events of this process are told by this loop; when the block ends, what still waits is told first."""
@@ -105,7 +97,6 @@ async def events_told() -> AsyncIterator[None]:
     before = vars(utilities)[SENDER]
     vars(utilities)[SENDER] = sender
     keeper = asyncio.create_task(sender.keep())
-    keeper.add_done_callback(_say_why)
     try:
         yield
     finally:

@@ -90,7 +90,7 @@ def adapt_the_engine() -> None:
     event loop and a websocket of its own that this loop would wait for (P13: 0.3 s per wake), and a thread with
     heartbeats. A step lasts milliseconds; whatever was done to the run meanwhile is seen when it goes to sleep, and
     the sign of life is the lease in the ledger. A task begins at once, so it is not told as Pending before it is
-    Running: each such event is eleven rows in Prefect's database.
+    Running: each such event is several rows in Prefect's database.
     """
     vars(flow_engine)["capture_sigterm"] = nullcontext
     vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()

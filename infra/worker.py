@@ -24,6 +24,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 from infra import tracing
 from infra.bell import listening
 from infra.board import board_kept
+from infra.deployments import AT_ONCE
 from infra.garbage import seldom_collected
 from infra.handover import hand_over, share
 from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, UnknownCase
@@ -40,8 +41,6 @@ LEAVING_SECONDS = 3
 """How long connections may take to close after that; what hangs is cut off, because the ledger makes it harmless."""
 MISSED = 500
 """Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
-AT_ONCE = 16
-"""Rung cases carried at the same time without ``--limit``."""
 
 
 class WarmResult(BaseWorkerResult):

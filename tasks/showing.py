@@ -7,7 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -25,26 +25,41 @@ from infra.wording import category_name, clock_name, district_name, party_name, 
 from rules.case import Case, Entry
 from rules.rulebook import Rulebook
 from tasks._step import means
+from tasks.signals import Work
 
 log = logging.getLogger("minsheng.tasks")
 LAST_ENTRIES = 12
 REMEMBERED = 10_000
-"""Artifacts that this process knows again, some hundred bytes each."""
+"""Artifacts, and cases, that this process knows again, some hundred bytes each."""
+
+Value = TypeVar("Value")
 
 _shown: OrderedDict[str, tuple[UUID, int]] = OrderedDict()
 """Artifact key -> its id and the hash of its text, as this process has put it last."""
+_carried: OrderedDict[str, int] = OrderedDict()
+"""Case -> the last of its activations, where this process has carried every one of them from the first on."""
 
 
-async def show(case: Case) -> None:
-    """Tags, a Markdown artifact of the case and a table of its open clocks, when there are or were any: three calls at
-    most, for what has changed when the case has come to rest (see ``infra.board``). A display that fails does not hold
-    up a case."""
+async def show(work: Work) -> None:
+    """Tags, a Markdown artifact of the case and a table of its open clocks, when there are or may have been any: three
+    calls at most, for what has changed when the case has come to rest (see ``infra.board``). A display that fails does
+    not hold up a case."""
+    others = _others_carried(work)
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
-        await post(case.number, partial(_draw, case, context.flow_run))
+        await post(work.number, partial(_draw, work.case, context.flow_run, others=others))
 
 
-async def _draw(case: Case, run: FlowRun) -> None:
+def _others_carried(work: Work) -> bool:
+    """Whether another process may have drawn the case before."""
+    if work.attempt != _carried.pop(work.number, 0) + 1:
+        return True
+    if not work.case.is_closed:
+        _keep(_carried, work.number, work.attempt)
+    return False
+
+
+async def _draw(case: Case, run: FlowRun, *, others: bool) -> None:
     ledger = means().ledger
     book = await ledger.rulebook(case.rulebook)
     entries = (await ledger.as_left(case.number, seq=case.seq)).entries
@@ -52,7 +67,7 @@ async def _draw(case: Case, run: FlowRun) -> None:
         await _tag(case, run)
         key = case.number.lower()
         await _put(key, "markdown", _markdown(case, entries, book), of=case, run=run)
-        if (clocks := _clocks(case, book)) or f"{key}-clocks" in _shown:
+        if (clocks := _clocks(case, book)) or others or f"{key}-clocks" in _shown:
             await _put(f"{key}-clocks", "table", json.dumps(clocks, ensure_ascii=False), of=case, run=run)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
@@ -69,11 +84,17 @@ async def _put(key: str, type: str, data: str, *, of: Case, run: FlowRun) -> Non
             id = (await client.create_artifact(new)).id
         else:
             await client.update_artifact(id, ArtifactUpdate(data=data))
-    _shown[key] = (id, hash(data))
     if of.is_closed:
-        del _shown[key]
-    while len(_shown) > REMEMBERED:
-        _shown.popitem(last=False)
+        _shown.pop(key, None)
+    else:
+        _keep(_shown, key, (id, hash(data)))
+
+
+def _keep(known: OrderedDict[str, Value], name: str, value: Value) -> None:
+    known[name] = value
+    known.move_to_end(name)
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
 
 
 async def _tag(case: Case, run: FlowRun) -> None:

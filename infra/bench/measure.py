@@ -12,6 +12,7 @@ from infra.bench import bare, figures
 from infra.bench.fill import fill
 from infra.bench.lives import WAKES, Ran, driver
 from infra.bench.town import Town, open_town
+from infra.deployments import AT_ONCE
 from infra.ledger import Ledger
 
 WARM, STOCK = "warm-1", "stock"
@@ -39,7 +40,7 @@ class Wishes:
     open: int = 0
     at_once: int = 48
     workers: int = 1
-    limit: int = 16
+    limit: int = AT_ONCE
     embedded: bool = False
 
 

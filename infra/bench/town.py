@@ -30,11 +30,6 @@ from infra.up.tree import Tree
 
 DURABLE = ("max_connections=200", "shared_buffers=512MB", "max_wal_size=4GB", "jit=off")
 """What a city would set; every commit reaches the disk, as PostgreSQL does by itself."""
-POOLS = {
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "20",
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "30",
-}
 LEFT_OUT = ("MINSHENG_", "PREFECT_")
 """Settings of whoever measures must not decide what is measured."""
 SERVER_COMMAND = (sys.executable, "-m", "infra.bench.prefect_server", "server", "start")
@@ -132,7 +127,7 @@ def _tell(plan: Plan, postgres: Postgres | None) -> None:
     if postgres is not None:
         for name in ("ledger", "prefect"):
             asyncio.run(postgres.create(name))
-        os.environ |= POOLS | {
+        os.environ |= {
             "MINSHENG_DATABASE_URL": postgres.url("ledger"),
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url("prefect"),
         }

@@ -25,7 +25,7 @@ from infra.bench.figures import resident_mb
 from infra.bench.fill import PATTERNS, copier, life
 from infra.bench.quiet_prefect import QuietPrefect, quiet_prefect
 from infra.bench.rungs import own_ledger
-from infra.deployments import POOL, WORKER_COMMAND, worker_environment
+from infra.deployments import AT_ONCE, POOL, WORKER_COMMAND, worker_environment
 from infra.ledger import Ledger
 from infra.mistakes import Mistake
 from infra.moment import now
@@ -101,7 +101,7 @@ def _worker(ledger: Ledger, folder: Path, port: int, screen: Screen) -> Iterator
     api = f"http://{LOCAL}:{port}/api"
     own = {"MINSHENG_DATABASE_URL": ledger.url, "MINSHENG_SMTP_URL": f"smtp://{LOCAL}:1"}
     os.environ |= worker_environment(folder, api) | own
-    options = ("--pool", POOL, "--type", "warm", "--name", WORKER, "--limit", "8")
+    options = ("--pool", POOL, "--type", "warm", "--name", WORKER, "--limit", str(AT_ONCE))
     command = (*WORKER_COMMAND, *options)
     tree = Tree(folder, screen)
     try:

@@ -56,7 +56,8 @@ class Database:
 
     @asynccontextmanager
     async def write_once(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction for one statement: PostgreSQL makes one of each statement by itself, without a word more."""
+        """For one statement that writes: PostgreSQL makes a transaction of each statement by itself, without a word
+        more. Whoever writes with two uses :meth:`write`."""
         async with self.write() if self.is_sqlite else self._reader.connect() as connection:
             yield connection
 

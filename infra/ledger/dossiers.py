@@ -40,8 +40,9 @@ class Dossier:
 
 
 class Dossiers:
-    """The dossiers that this process has read last. What it remembers is believed only as long as the chain of the
-    ledger goes through it, so a ledger restored from a backup is read anew."""
+    """The dossiers that this process has read last. Whoever asks the ledger
+    (:meth:`read`) is told what it remembers only as long as the chain of the ledger goes through it, so that a ledger
+    restored from a backup is read anew; so is what is written. What is :meth:`remembered` is as old as it is."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Dossier] = OrderedDict()
@@ -50,15 +51,13 @@ class Dossiers:
         """Costs nothing when the case still ends at ``head``, for callers who know where it ends; else one look for
         what is new. Raises :class:`UnknownCase`."""
         known = self._known.get(number)
-        if known is None:
-            return self.keep(await _whole(connection, number))
-        if known.head == head:
-            return self.keep(known)
-        rows = await _since(connection, number, known.case.seq)
-        if not rows or rows[0].hash != known.head:
-            return self.keep(await _whole(connection, number))
-        new = _entries(rows[1:])
-        return self.keep(Dossier(reduce(evolve, new, known.case), (*known.entries, *new), rows[-1].hash))
+        if known is None or known.head == head:
+            found = known or await _whole(connection, number)
+        else:
+            found = await _go_on(connection, known) or await _whole(connection, number)
+        if (lately := self._known.get(number)) is known or not _goes_on(lately, found):
+            self.keep(found)
+        return found
 
     def remembered(self, number: str) -> Dossier | None:
         """The case as this process has last read or written it."""
@@ -72,6 +71,21 @@ class Dossiers:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return dossier
+
+
+def _goes_on(known: Dossier | None, found: Dossier) -> bool:
+    """Whether a step of this process has written more of the case while ``found`` was read."""
+    length = len(found.entries)
+    return known is not None and len(known.entries) > length and known.entries[:length] == found.entries
+
+
+async def _go_on(connection: AsyncConnection, known: Dossier) -> Dossier | None:
+    """What is known, and what is new; ``None`` when the ledger does not go through it any more."""
+    rows = await _since(connection, known.case.number, known.case.seq)
+    if not rows or rows[0].hash != known.head:
+        return None
+    new = _entries(rows[1:])
+    return Dossier(reduce(evolve, new, known.case), (*known.entries, *new), rows[-1].hash)
 
 
 async def _whole(connection: AsyncConnection, number: str) -> Dossier:

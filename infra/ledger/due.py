@@ -22,18 +22,15 @@ from infra.ledger import schema
 from infra.ledger.appending import Step, append
 from infra.ledger.database import Database
 from infra.ledger.leases import is_idle
-from infra.ledger.rulebooks import NoRulebook, Shelf
+from infra.ledger.recording import UNDECIDABLE
+from infra.ledger.rulebooks import Shelf
 from infra.moment import wall
 from rules.case import Case, Entry, Signal
 from rules.decide import TICK, decide
 from rules.evolve import evolve, fold
-from rules.refusals import Refusal
 from rules.rulebook import Rulebook
 
 log = logging.getLogger("minsheng.ledger")
-
-UNDECIDABLE = (Refusal, NoRulebook, LookupError, ValueError, TypeError, AttributeError)
-"""What may be wrong with one case."""
 
 Place = tuple[datetime, str]
 """Where a batch stopped: when the last case was due, and its number."""

@@ -50,7 +50,7 @@ class Letter:
 
 
 class Outbox:
-    """The queue of letters. Rows are added by the transaction that decided them (:func:`queue`)."""
+    """The queue of letters. Rows are added by the transaction that decided them."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -24,13 +24,16 @@ from infra.ledger.at_once import fits, write_at_once
 from infra.ledger.database import Database
 from infra.ledger.dossiers import Dossier, Dossiers, UnknownCase
 from infra.ledger.outbox import Letter
-from infra.ledger.rulebooks import Shelf
+from infra.ledger.rulebooks import NoRulebook, Shelf
 from infra.ledger.seal import fingerprint
 from infra.moment import wall
 from rules.case import Case, Complaint, Entry, Signal
 from rules.decide import PROCEED, TICK, decide
 from rules.evolve import evolve
 from rules.refusals import Refusal
+
+UNDECIDABLE = (Refusal, NoRulebook, LookupError, ValueError, TypeError, AttributeError)
+"""What may be wrong with one case."""
 
 _of: sa.BindParameter[str] = sa.bindparam("of")
 _c = schema.cases.c
@@ -156,11 +159,12 @@ class Recorder:
         return Recorded(step.after, step.new, letters=step.letters if step.hold_for else ())
 
     async def foresee(self, case: Case, *, at: datetime) -> Case:
-        """The case as its next step will leave it, if nothing comes between; nothing is written."""
+        """The case as its next step will leave it, if nothing comes between; nothing is written. One whose step cannot
+        be decided is as it is: its run will say what is wrong."""
         try:
             async with self._db.read() as connection:
                 return reduce(evolve, await self._decide(connection, case, Signal(PROCEED), at), case)
-        except Refusal:
+        except UNDECIDABLE:
             return case
 
     async def add(self, number: str, judge: Callable[[Case], Sequence[Entry]]) -> Recorded:

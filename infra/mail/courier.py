@@ -16,7 +16,7 @@ from infra.chance import jitter
 from infra.ledger import Ledger, Letter, UnknownCase
 from infra.mail.letters import compose
 from infra.mail.message import Envelope, message, thread_root
-from infra.mail.smtp import Mailer, Refused, TryLater, Unreachable
+from infra.mail.smtp import LETTER_SECONDS, Mailer, Refused, TooLate, TryLater, Unreachable
 from infra.mail.values import recipient, recipient_name, rulebook_of, values_for
 from infra.moment import wall
 from infra.settings import Settings
@@ -87,21 +87,27 @@ class Courier:
 
     async def carry(self, letters: Sequence[Letter]) -> Delivered:
         """Send letters of one case that the caller holds, one after the other: nobody is warned of a task before it was
-        given. Never raises because a mail server is away or a letter is broken."""
+        given. What cannot be begun early enough to end while it is held is left in the outbox. Never raises because a
+        mail server is away or a letter is broken."""
         done = Delivered()
-        for letter in letters:
-            with span(f"letter {letter.letter}", letter.number):
-                done += await self._carry(letter)
+        begin_by = asyncio.get_running_loop().time() + HOLD.total_seconds() - LETTER_SECONDS
+        try:
+            for letter in letters:
+                with span(f"letter {letter.letter}", letter.number):
+                    done += await self._carry(letter, begin_by)
+        except TooLate as late:
+            log.info("letters of %s stay in the outbox for now: %s", letters[0].number, late)
         return done
 
     async def close(self) -> None:
         await self._mailer.close()
 
-    async def _carry(self, letter: Letter) -> Delivered:
+    async def _carry(self, letter: Letter, begin_by: float) -> Delivered:
+        """Raises :class:`TooLate`."""
         if self.is_broken:
             return await self._put_off(letter, Unreachable("the mail server was away a moment ago"))
         try:
-            await self._mailer.send(await self._write(letter))
+            await self._mailer.send(await self._write(letter), begin_by=begin_by)
         except (Refused, Unwritable) as fault:
             log.warning("letter %s of %s is given up: %s", letter.letter, letter.number, fault)
             await self._ledger.letter_failed(letter, str(fault), retry_at=None)

@@ -48,6 +48,10 @@ class Refused(MailFault):
     """The server said 5xx to this recipient or this letter: it will never go."""
 
 
+class TooLate(MailFault):
+    """The letter did not get its turn in time, and nothing was tried."""
+
+
 class Mailer:
     """Hands letters to one mail server; belongs to the event loop that first uses it.
 
@@ -66,9 +70,14 @@ class Mailer:
         """Resting connections, and since when (seconds of the loop's clock)."""
         self._turns = asyncio.Semaphore(size)
 
-    async def send(self, mail: Message) -> None:
-        """Returns when the server has taken the letter. Raises :class:`TryLater` or :class:`Refused`."""
+    async def send(self, mail: Message, *, begin_by: float = float("inf")) -> None:
+        """Returns when the server has taken the letter. ``begin_by``: a time of the event loop.
+
+        Raises :class:`TryLater`, :class:`Refused` and :class:`TooLate`.
+        """
         async with self._turns:
+            if asyncio.get_running_loop().time() > begin_by:
+                raise TooLate("other letters took too long")
             try:
                 async with asyncio.timeout(LETTER_SECONDS):
                     await self._send(mail)

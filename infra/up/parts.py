@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from infra.chance import letters
-from infra.deployments import POOL, SERVER_COMMAND, WORKER_COMMAND
+from infra.deployments import AT_ONCE, POOL, SERVER_COMMAND, WORKER_COMMAND
 from infra.up.health import answers, listens, worker_online
 from infra.up.leash import STAND_BACK
 from infra.up.part import Part
@@ -16,8 +16,6 @@ from infra.up.ports import LOCAL
 PULSE = 60
 FAST_PULSE = 5
 """Seconds. With ``--speed`` a minute on the wall is days of case time; due clocks must be seen sooner."""
-WORKER_LIMIT = 2
-"""Prefect on SQLite stalls when more than a few calls write at once (engine-notes.md)."""
 
 
 def minsheng(*arguments: str) -> tuple[str, ...]:
@@ -52,6 +50,6 @@ def portal(plan: Plan) -> Part:
 
 def worker(plan: Plan) -> Part:
     name = f"up-{letters(4)}"  # a name of its own: the heartbeat of an earlier worker proves nothing
-    options = ("--pool", POOL, "--type", "warm", "--limit", str(WORKER_LIMIT), "--name", name)
+    options = ("--pool", POOL, "--type", "warm", "--limit", str(AT_ONCE), "--name", name)
     command = (*WORKER_COMMAND, *options)
     return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name), nice=STAND_BACK)

@@ -19,7 +19,6 @@ from prefect.settings import Settings as PrefectSettings
 from prefect.settings.legacy import _get_settings_fields
 from prefect_redis.client import RedisMessagingSettings
 
-from infra.bench.town import POOLS
 from infra.cli import app
 from infra.deployments import SERVER, WORKER
 from infra.settings import ROOT, Settings
@@ -86,12 +85,12 @@ def test_every_setting_is_one_that_the_programs_read(where: str):
 @pytest.mark.parametrize(
     ("told", "needed"),
     [
-        (compose()["x-prefect"], SERVER | POOLS),
+        (compose()["x-prefect"], SERVER),
         (compose()["x-ours"], WORKER),
-        (config_map("prefect-server"), SERVER | POOLS),
+        (config_map("prefect-server"), SERVER),
         (config_map("minsheng"), {n: v for n, v in WORKER.items() if n != "PREFECT_WORKER_WEBSERVER_HOST"}),
-        (chart_environment(), SERVER | POOLS),
-        (unit_environment(), SERVER | POOLS | WORKER),
+        (chart_environment(), SERVER),
+        (unit_environment(), SERVER | WORKER),
     ],
     ids=["compose servers", "compose ours", "kubernetes servers", "kubernetes ours", "chart", "systemd"],
 )

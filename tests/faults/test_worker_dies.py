@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -57,3 +59,28 @@ async def test_asked_to_stop_the_worker_finishes_its_step_and_leaves_in_order(to
     for number in numbers:
         await town.rests(number, "departmental_fix")
     assert await town.ledger.verify() == []
+
+
+async def test_who_ends_a_case_takes_down_the_clocks_that_another_worker_drew(town: Town):
+    number = await town.complain()
+    await town.rests(number, "departmental_fix")
+    for action in ("claim", "contact"):
+        await town.act(number, action, "lead-1")
+    await town.act(number, "fix", "lead-1", reply="夜间施工已停工。")
+    await town.rests(number, "feedback")
+    drawn = partial(clocks_drawn, town, number)
+    await until("a clock in Prefect", drawn)
+
+    assert await asyncio.to_thread(town.worker.stop, signal.SIGTERM, within=15) == 0
+    town.worker.start()
+    await town.act(number, "rate", "citizen-1", solved="yes", satisfied=5)
+    await town.rests(number, "closed")
+
+    await until("no clock in Prefect", drawn, lambda clocks: clocks == [])
+
+
+async def clocks_drawn(town: Town, number: str) -> list[dict[str, Any]] | None:
+    """The newest table of the clocks of a case, as operators see it."""
+    wanted = {"key": {"any_": [f"{number.lower()}-clocks"]}}
+    found = await town.server.call("POST", "/artifacts/latest/filter", artifacts=wanted)
+    return json.loads(found[0]["data"]) if found else None

@@ -143,6 +143,22 @@ async def test_letters_that_were_just_decided_are_sent_without_a_question(outbox
     assert {row.status for row in outbox.rows.values()} == {"sent"}
 
 
+async def test_a_letter_is_not_begun_that_might_not_end_while_it_is_held(
+    outbox: FakeOutbox, monkeypatch: pytest.MonkeyPatch
+):
+    """Who comes to the outbox after that time sends it, and nobody else."""
+    held = await outbox.claim_letters(limit=10, hold_for=HOLD)
+    async with mail_server(dawdles=0.5) as server:
+        ours = courier(outbox, server.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(courier_module, "HOLD", timedelta(seconds=LETTER_SECONDS + 0.3))
+            assert await ours.carry(held) == Delivered(sent=1)
+        with time_machine.travel(wall() + HOLD + timedelta(seconds=1)):
+            assert (await ours.deliver()).sent == COUNT - 1
+        await ours.close()
+    assert len({mail["Message-ID"] for mail in server.mails}) == len(server.mails) == COUNT
+
+
 async def test_letters_in_hand_are_put_off_while_the_server_is_away(outbox: FakeOutbox):
     held = await outbox.claim_letters(limit=10, hold_for=HOLD)
     ours = courier(outbox, f"smtp://127.0.0.1:{closed_port()}")

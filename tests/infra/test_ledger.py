@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -178,6 +179,12 @@ async def test_without_a_rulebook_no_complaint_is_taken(ledger_url: str, now: da
     with pytest.raises(NoRulebook):
         await empty.rulebook("000000000000")
     await empty.close()
+
+
+async def test_a_case_whose_next_step_cannot_be_decided_is_foreseen_as_it_is(ledger: Ledger, now: datetime):
+    """Its run comes about, fails, and operators see it."""
+    case = replace(await lives.received(ledger, now), rulebook="000000000000")
+    assert await ledger.foresee(case, at=now) == case
 
 
 async def test_what_is_foreseen_is_what_the_next_step_does_and_nothing_is_written(ledger: Ledger, now: datetime):

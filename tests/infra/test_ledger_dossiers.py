@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -57,6 +59,32 @@ async def test_a_ledger_from_a_backup_is_read_anew(ledger: Ledger, other: Ledger
     changed = [Entry(e.kind, e.at, e.actor, {**e.data, "note": "before"}) for e in await ledger.entries(case.number)]
     await write(other, case.number, changed)
     assert await ledger.entries(case.number) == await other.entries(case.number) == changed
+
+
+async def test_a_slow_reader_does_not_forget_what_a_step_wrote_meanwhile(
+    ledger: Ledger, other: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    """As when the pulse writes a letter of a case that the same worker carries on."""
+    case = await lives.waiting(ledger, now)
+    await lives.act(other, case, "claim", "lead-1", at=now)
+    read, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*what: Any) -> Any:
+        rows = await since(*what)
+        read.set()
+        await may_go_on.wait()
+        return rows
+
+    since = dossiers._since
+    monkeypatch.setattr(dossiers, "_since", slowly)
+    reader = asyncio.create_task(ledger.dossier(case.number))
+    await read.wait()
+    monkeypatch.setattr(dossiers, "_since", since)
+    step = await lives.act(ledger, case, "contact", "lead-1", at=now)
+    may_go_on.set()
+
+    assert len((await reader).entries) < step.case.seq
+    assert (await ledger.as_left(case.number)).case == step.case
 
 
 async def test_a_step_that_was_refused_is_not_remembered(ledger: Ledger, now: datetime):

@@ -30,6 +30,8 @@ class Socket:
     def __init__(self) -> None:
         self.port = free_port()
         self.told: list[dict[str, Any]] = []
+        self.cuts = 0
+        """Lines that it will still cut while the client signs in."""
 
     @property
     def names(self) -> list[str]:
@@ -42,6 +44,10 @@ class Socket:
 
     async def _hear(self, line: ServerConnection) -> None:
         await line.recv()
+        if self.cuts:
+            self.cuts -= 1
+            await line.close(1012, "service restart")
+            return
         await line.send(json.dumps({"type": "auth_success"}))
         async for said in line:
             self.told.append(json.loads(said))
@@ -82,6 +88,24 @@ async def test_what_happens_while_prefect_is_away_is_told_when_it_is_back(
             await until("the event", lambda: _now(socket.names), lambda names: names == ["while-away"])
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["line lost", "first line"])
+async def test_a_line_that_is_cut_while_it_signs_in_is_no_end(
+    socket: Socket, monkeypatch: pytest.MonkeyPatch, before: bool
+):
+    """As when Prefect starts again behind a proxy; its client raises a plain ``Exception`` then."""
+    monkeypatch.setattr(run_events, "PAUSE", 0.05)
+    async with events_told():
+        if before:
+            async with socket.open():
+                tell("before")
+                await until("the first event", lambda: _now(socket.names), bool)
+        socket.cuts = 1
+        async with socket.open():
+            told = await until("an event after the cut", lambda: _tell_one_more(socket), lambda names: "after" in names)
+    assert socket.cuts == 0
+    assert ("before" in told) is before
+
+
 async def test_only_so_many_wait_for_a_prefect_that_is_away(socket: Socket, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run_events, "PAUSE", 0.05)
     with temporary_settings({PREFECT_EVENTS_WORKER_MAX_QUEUE_SIZE: 2}):
@@ -113,6 +137,11 @@ async def test_prefects_own_server_takes_them(prefect_server: PrefectServer):
         return int(found["total"])
 
     assert await until("the event in Prefect", stored) == 1
+
+
+async def _tell_one_more(socket: Socket) -> list[str]:
+    tell("after")
+    return await _now(socket.names)
 
 
 async def _now(value: Any) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from infra.bench.town import POOLS
 from infra.cli import app
+from infra.deployments import SERVER
 from infra.mistakes import Mistake
 from infra.sizing import CITY, CONNECTIONS, DESK, MEASURED, PROVINCE, Wishes, plan, print_size, read_measured
 
@@ -51,7 +51,7 @@ def test_no_core_is_asked_for_more_than_its_share():
 
 def test_pools_are_those_of_the_deployment():
     size, overflow = (
-        int(POOLS[f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}"]) for name in ("POOL_SIZE", "MAX_OVERFLOW")
+        int(SERVER[f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}"]) for name in ("POOL_SIZE", "MAX_OVERFLOW")
     )
     assert {CONNECTIONS[name] for name in CONNECTIONS if name.startswith("Prefect")} == {size + overflow}
 
