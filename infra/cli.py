@@ -166,13 +166,14 @@ def bench(
     pages: Annotated[int, typer.Option(help="Or: each page of the portal with so many closed cases and --open.")] = 0,
     whole: Annotated[int, typer.Option(help="… of which one in so many has its history, where disks are small.")] = 1,
     wakes: Annotated[int, typer.Option(help="Or: the memory of a warm worker over so many wakes.")] = 0,
+    rows: Annotated[int, typer.Option(help="Or: so many complaints from a file.")] = 0,
 ) -> None:
     """Measure lives per second on databases and servers of its own, beside bare Prefect and its stock worker."""
-    if clocks or pages or wakes:
+    if clocks or pages or wakes or rows:
         from infra.bench.single import measure_one
 
-        one = {"clocks": clocks, "due": due, "pages": pages, "open": open, "whole": whole, "wakes": wakes}
-        raise typer.Exit(measure_one(**one, as_json=as_json))
+        one = {"clocks": clocks, "due": due, "pages": pages, "open": open, "whole": whole, "wakes": wakes, "rows": rows}
+        raise typer.Exit(measure_one(**one, embedded=embedded, as_json=as_json))
     if burst:
         from infra.bench.burst import pour
 

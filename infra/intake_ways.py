@@ -18,6 +18,8 @@ from infra.portal.intake import FieldFault, Submission
 from rules.rulebook import Rulebook
 
 TIMEOUT = 30
+TOGETHER = 500
+"""Rows in one transaction: enough to spread its cost, few enough that nobody else waits for it."""
 
 
 class RowFault(Exception):
@@ -81,10 +83,21 @@ class LedgerWay:
             raise Mistake(str(fault)) from None
 
     def put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
-        made = [self._told(complaint, key) for complaint, key in batch]
-        sound = [one for one in made if isinstance(one, Told)]
-        outcomes = iter(self.runner.run(self.ledger.submit_many(sound, at=now())) if sound else ())
-        return [_outcome(next(outcomes)) if isinstance(one, Told) else one for one in made]
+        return self.runner.run(self._put(batch))
+
+    async def _put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
+        """While the database stores some hundred, the next are looked at; for two more the database has to wait."""
+        turns = asyncio.Semaphore(2)
+
+        async def put(some: Sequence[Keyed]) -> list[bool | RowFault]:
+            async with turns:
+                made = [self._told(complaint, key) for complaint, key in some]
+                sound = [one for one in made if isinstance(one, Told)]
+                outcomes = iter(await self.ledger.submit_many(sound, at=now()))
+                return [_outcome(next(outcomes)) if isinstance(one, Told) else one for one in made]
+
+        parts = (batch[first : first + TOGETHER] for first in range(0, len(batch), TOGETHER))
+        return [one for found in await asyncio.gather(*map(put, parts)) for one in found]
 
     def _told(self, complaint: Mapping[str, Any], key: str) -> Told | RowFault:
         try:

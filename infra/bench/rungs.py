@@ -27,7 +27,7 @@ from infra.ledger import Ledger
 from infra.ledger.due import due as due_at
 from infra.mistakes import Mistake
 from infra.moment import now
-from infra.postgres import Postgres, find_programs, running
+from infra.postgres import find_programs, running
 from infra.rulebook_files import read_folder
 from infra.settings import settings
 
@@ -74,19 +74,23 @@ async def _climb(clocks: int, due: int) -> dict[str, Any]:
 async def own_ledger() -> AsyncIterator[Ledger]:
     """An empty ledger with the rulebook in force, on a PostgreSQL that is gone when the block ends."""
     with running(find_programs(), DURABLE) as server:
-        os.environ |= {"MINSHENG_SECRET_KEY": token() + token()}
-        settings.cache_clear()
-        ledger = Ledger(await _database(server))
-        await ledger.upgrade()
-        await ledger.activate(read_folder(settings().rulebook_dir), at=now() - timedelta(days=4 * 365))
-        try:
+        async with ledger_at(server.url(await server.create("ledger"))) as ledger:
             yield ledger
-        finally:
-            await ledger.close()
 
 
-async def _database(server: Postgres) -> str:
-    return server.url(await server.create("ledger"))
+@asynccontextmanager
+async def ledger_at(url: str, *, is_new: bool = True) -> AsyncIterator[Ledger]:
+    """The ledger at this address; a new one gets its tables, a key for its secrets and the rulebook in force."""
+    ledger = Ledger(url)
+    try:
+        if is_new:
+            os.environ |= {"MINSHENG_SECRET_KEY": token() + token()}
+            settings.cache_clear()
+            await ledger.upgrade()
+            await ledger.activate(read_folder(settings().rulebook_dir), at=now() - timedelta(days=4 * 365))
+        yield ledger
+    finally:
+        await ledger.close()
 
 
 async def _fill(ledger: Ledger, clocks: int, due: int) -> datetime:

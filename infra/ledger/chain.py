@@ -8,6 +8,7 @@ from datetime import UTC
 
 from rules.case import Entry
 
+_spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 GENESIS = bytes(32)
 """What the first entry of every case follows."""
 
@@ -20,4 +21,4 @@ def link(previous: bytes, number: str, seq: int, entry: Entry) -> bytes:
 def spelled(number: str, seq: int, entry: Entry) -> str:
     """Everything the entry says, in one canonical spelling."""
     said = [number, seq, entry.kind, entry.at.astimezone(UTC).isoformat(), entry.actor, entry.data]
-    return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _spell(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from infra import chance
 from rules.fields import CITY_ZONE
@@ -16,6 +17,7 @@ def number_on(at: datetime) -> str:
     return f"{numbers_from(at)}-{chance.letters(8)}"
 
 
+@lru_cache(maxsize=4)  # the rows of a file come at one moment
 def numbers_from(at: datetime) -> str:
     """What every number of this day or a later one is greater than."""
     return f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}"

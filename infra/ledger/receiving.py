@@ -1,7 +1,8 @@
 """建立台账: complaints come in alone, many at a time, or by the hundred from files, each with the same guarantees.
 
-Some hundred share a transaction: 4 writes (complaints, entries, case rows, the citizens' assignments), each one
-statement for all its rows; only when a key was known before, one look. A single complaint is a batch of one.
+Some hundred share a transaction; a single complaint is a batch of one. On PostgreSQL it is one statement
+(``at_once``), unless a key was known before. Else, and on SQLite, 4 writes (complaints, entries, case rows, the
+citizens' assignments), each one statement for all its rows, and one look for the keys that were known.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.ledger import schema
 from infra.ledger.appending import Step, append
+from infra.ledger.at_once import put_in_at_once
 from infra.ledger.chain import GENESIS
 from infra.ledger.database import Database
 from infra.ledger.dossiers import Dossiers, UnknownCase
@@ -75,6 +77,7 @@ class _Request:
         self.key: bytes | None = self.row["key"]
         self.known: str | None = None
         """The number under which the same complaint came in before."""
+        self.is_stored = False
         self.fault: Exception | None = None
         self._told, self._book, self._at = told, book, at
         self.decide()
@@ -84,6 +87,10 @@ class _Request:
         self.number = self.row["number"] = number_on(self._at)
         self.entries: Sequence[Entry] = submit(self._book, self.number, self._told.complaint, self._at)
         self.case: Case = fold(self.number, self.entries)
+
+    @property
+    def step(self) -> Step:
+        return Step(None, self.case, self.entries, GENESIS)
 
 
 class Receiver:
@@ -134,11 +141,29 @@ class Receiver:
         return requests
 
     async def _store(self, requests: Sequence[_Request]) -> None:
-        """In one transaction. Two that bring the same keys at the same time do so in the same order, and meet at the
-        unique index: the second waits for the first and then finds what it stored."""
-        todo, added = sorted(requests, key=lambda one: one.key or b""), []
-        for one in requests:
+        """In one transaction, or, where some were known before, in two. Two that bring the same keys at the same time
+        do so in the same order, and meet at the unique index: the second waits for the first and then finds what it
+        stored."""
+        todo = sorted((one for one in requests if not one.is_stored), key=lambda one: one.key or b"")
+        for one in todo:
             one.known = one.fault = None
+        if todo and not self._db.is_sqlite:
+            todo = await self._at_once(todo)
+        if todo:
+            await self._in_steps(todo)
+
+    async def _at_once(self, requests: list[_Request]) -> list[_Request]:
+        """Those whose key or number was known before, of whom nothing was written."""
+        _part(requests)
+        async with self._db.write_once() as connection:
+            rows, steps = [one.row for one in requests], [one.step for one in requests]
+            taken = await put_in_at_once(connection, rows, steps)
+        for one in requests:
+            one.is_stored = one.number in taken
+        return [one for one in requests if not one.is_stored]
+
+    async def _in_steps(self, todo: list[_Request]) -> None:
+        added: list[_Request] = []
         async with self._db.write() as connection:
             while todo:
                 _part(todo)
@@ -148,8 +173,7 @@ class Receiver:
                 for one in todo:
                     one.decide()  # its number was given before (30^8 a day)
             if added:
-                steps = [Step(None, one.case, one.entries, GENESIS) for one in added]
-                await append(self._db, connection, steps)
+                await append(self._db, connection, [one.step for one in added])
 
     async def _put_in(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Collection[str]:
         """The numbers of those whose key and number nobody else had."""

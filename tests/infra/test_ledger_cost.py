@@ -57,7 +57,8 @@ async def test_what_others_wrote_costs_one_statement_more(ledger: Ledger, ledger
 async def test_a_submission_costs_a_few_statements(ledger: Ledger, now: datetime):
     with statements(ledger) as sent:
         await ledger.submit(lives.NOISE, lives.ZHANG, at=now, key="form")
-    assert len(sent) == 5  # active rulebook; complaint, entry, case row, the citizen's assignment
+    # active rulebook; complaint, entry, case row, the citizen's assignment
+    assert len(sent) == (5 if ledger.db.is_sqlite else 2)
 
 
 async def test_a_closed_case_fits_its_budget_of_bytes(ledger: Ledger, now: datetime):

@@ -69,8 +69,9 @@ async def test_what_comes_at_the_same_time_shares_its_statements(ledger: Ledger,
         done = await asyncio.gather(*(ledger.submit(lives.NOISE, lives.ZHANG, at=now, key=f"{n}") for n in range(40)))
     assert len({one.case.number for one in done}) == 40
     assert await ledger.verify() == []
-    written = [one for one in sent if one.startswith("INSERT")]
-    assert len(written) <= 3 * 4, "the first alone, and what gathered meanwhile"
+    written = [one for one in sent if one.startswith(("INSERT", "WITH"))]
+    together = 4 if ledger.db.is_sqlite else 1
+    assert len(written) <= 3 * together, "the first alone, and what gathered meanwhile"
 
 
 async def test_of_two_at_the_same_time_with_one_key_one_is_new(ledger: Ledger, now: datetime):
@@ -103,7 +104,8 @@ async def test_what_the_database_cannot_take_of_one_stops_no_other_at_the_same_t
 async def test_a_batch_costs_a_few_statements_however_large(ledger: Ledger, now: datetime):
     with statements(ledger) as sent:
         await ledger.submit_many(told(*map(str, range(100))), at=now)
-    assert len(sent) == 5  # active rulebook; complaints, entries, case rows, assignments
+    # active rulebook; complaints, entries, case rows, assignments
+    assert len(sent) == (5 if ledger.db.is_sqlite else 2)
 
 
 async def test_an_empty_batch_is_nothing(ledger: Ledger, now: datetime):
