@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from infra.ledger import schema, words
 from infra.ledger.database import Database
@@ -112,6 +113,11 @@ class Search:
         own = schema.cases.c.number
         return own.in_(numbers) if self._db.is_sqlite else own == sa.any_(sa.func.array(numbers.scalar_subquery()))
 
+    def _is_one_of(self, numbers: Sequence[str]) -> sa.ColumnElement[bool]:
+        """As one value: five hundred of them would each be spelled out and read again."""
+        own = schema.complaints.c.number
+        return own.in_(numbers) if self._db.is_sqlite else own == sa.any_(sa.cast(numbers, _NUMBERS))
+
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
         terms, told, looked_at = words.terms_of(wanted.words or ""), schema.complaints.c, 0
@@ -124,7 +130,7 @@ class Search:
             return Page([], None)
         async with self._db.read() as connection:
             async for numbers in words.with_pairs(connection, terms, before=below):
-                asked = query.where(told.number.in_(numbers)).limit(limit + 1 - len(rows))
+                asked = query.where(self._is_one_of(numbers)).limit(limit + 1 - len(rows))
                 rows += [CaseRow(*row) for row in await connection.execute(asked)]
                 if len(rows) > limit:
                     return Page(rows[:limit], (rows[limit - 1].opened_at, rows[limit - 1].number))
@@ -161,6 +167,7 @@ class Search:
         return max((at for at in found if at is not None), default=None)
 
 
+_NUMBERS = postgresql.ARRAY(sa.Text)
 _SELECT = sa.select(
     schema.cases.c.number,
     sa.func.coalesce(schema.complaints.c.matter["subject"].as_string(), ""),

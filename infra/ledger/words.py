@@ -14,16 +14,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from infra.ledger import schema
+from infra.ledger.database import compact
 from infra.ledger.numbers import NUMBER_PREFIX
 
 TOGETHER = 500
 """Numbers handed on at a time."""
-NEWEST = 1000
+NEWEST = 500
 """Complaints that are looked at before the index is asked, which would hand out everything that came on a day."""
 COMMON = NEWEST // 20
-"""Complaints among them that make a word so common that it is quicker to look at a thousand more."""
+"""Complaints among them that make a word so common that it is quicker to look at as many more."""
 GROWTH = 8
 """So many times longer is the span after one in which nothing was found."""
 
@@ -43,10 +46,37 @@ def pairs_of(terms: Sequence[str]) -> list[str]:
 
 
 def contains(term: str) -> sa.ColumnElement[bool]:
-    """Whether the words of a complaint have the whole term; the pairs might stand apart."""
+    """Whether the words of a complaint have the whole term; the pairs might stand apart.
+
+    The matter is first looked through as the text it is kept as, a fifth of the work of taking its fields out; a term
+    that JSON spells otherwise is not found there.
+    """
     matter = schema.complaints.c.matter
-    told = (sa.func.coalesce(matter[name].as_string(), "") for name in ("subject", "description", "address"))
-    return sa.or_(*(sa.func.lower(text).contains(term, autoescape=True) for text in told))
+    fields = [sa.func.coalesce(matter[name].as_string(), "") for name in ("subject", "description", "address")]
+    told = sa.or_(*(_has(text, term) for text in fields))
+    return sa.and_(_has(sa.cast(matter, sa.Text), term), told) if compact(term) == f'"{term}"' else told
+
+
+def _has(text: sa.ColumnElement[Any], term: str) -> sa.ColumnElement[bool]:
+    found: sa.ColumnElement[bool] = _SmallText(text).contains(term, autoescape=True)
+    return found
+
+
+class _SmallText(FunctionElement[str]):
+    """Small letters of ASCII only, see :func:`_small`. PostgreSQL would else look up each Chinese character."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(_SmallText)
+def _lower(element: _SmallText, compiler: sa.Compiled, **more: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **more)})"
+
+
+@compiles(_SmallText, "postgresql")
+def _lower_ascii(element: _SmallText, compiler: sa.Compiled, **more: Any) -> str:
+    return f'lower(({compiler.process(element.clauses, **more)}) COLLATE "C")'
 
 
 async def with_pairs(

@@ -39,6 +39,12 @@ async def test_what_is_not_in_it_is_not_found(ledger: Ledger, now: datetime, tex
     assert await found(ledger, now, text) == set()
 
 
+@pytest.mark.parametrize("text", ['他说"明天', "明天\\后天", '说"', "不在"])
+async def test_marks_that_json_spells_otherwise_are_found(ledger: Ledger, now: datetime, text: str):
+    spoken = await lives.received(ledger, now, what=replace(lives.NOISE, description='他说"明天\\后天"有人不在家。'))
+    assert await found(ledger, now, text) == (set() if text == '说"' else {spoken.number})  # no pair to look for
+
+
 async def test_pairs_that_stand_apart_are_not_the_word(ledger: Ledger, now: datetime):
     apart = replace(lives.NOISE, subject="垃圾清", description="圾清运车没来")
     await lives.received(ledger, now, what=apart)
