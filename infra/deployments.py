@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,23 +98,38 @@ def worker_environment(home: Path, api_url: str) -> dict[str, str]:
     return {**WORKER, "PREFECT_HOME": str(home), "PREFECT_API_URL": api_url}
 
 
+async def make_pool(api_url: str) -> None:
+    """The pool of all deployments, for which a worker may start before they are there.
+
+    Raises :class:`Mistake` when Prefect does not answer.
+    """
+    async with _prefect_at(api_url) as prefect:
+        await prefect.ask(
+            "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
+        )
+
+
 async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]:
     """Create or update pool and deployments; their names. ``pulse_seconds``: another span between two beats than the
     minute of the file.
 
     Raises :class:`Mistake` when Prefect does not answer.
     """
-    prefect = PrefectApi(api_url, auth=prefect_auth())
-    try:
-        await prefect.ask(
-            "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
-        )
+    await make_pool(api_url)
+    async with _prefect_at(api_url) as prefect:
         wanted = described()
         forms = asyncio.create_task(forms_of(one["entrypoint"] for one in wanted if _has_form(one)))
         for one in sorted(wanted, key=_has_form):  # the forms take seconds; meanwhile the others are put in place
             form = (await forms)[one["entrypoint"]] if _has_form(one) else None
             await _upsert(prefect, one, pulse_seconds=pulse_seconds, form=form)
         return [f"{_flow(one)}/{one['name']}" for one in wanted]
+
+
+@asynccontextmanager
+async def _prefect_at(api_url: str) -> AsyncIterator[PrefectApi]:
+    prefect = PrefectApi(api_url, auth=prefect_auth())
+    try:
+        yield prefect
     except (PrefectAway, httpx.HTTPError) as fault:
         raise Mistake(f"Prefect at {api_url} does not take the deployments: {fault}") from fault
     finally:

@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from infra.access import APPROVER, PROCESS_OWNER
 from infra.demo.play import Demo
-from infra.deployments import deploy
+from infra.deployments import deploy, make_pool
 from infra.mistakes import Mistake
 from infra.moment import run_at
 from infra.settings import settings
@@ -87,16 +88,21 @@ def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
         tree.spawn(mail_catcher(plan))
     tree.spawn(portal(plan))
     tree.wait(*tree.running)
-    _deploy(plan, tree, pulse=pulse)
+    _tell_prefect(partial(make_pool, plan.api), tree)
     tree.spawn(worker(plan))
+    _deploy(plan, tree, pulse=pulse)
     tree.wait("worker")
 
 
 def _deploy(plan: Plan, tree: Tree, *, pulse: int) -> None:
-    """Tell Prefect the flows; on SQLite it may be too busy for a moment, right after its start above all."""
+    _tell_prefect(partial(deploy, plan.api, pulse_seconds=pulse), tree)
+
+
+def _tell_prefect(tell: Callable[[], Coroutine[Any, Any, Any]], tree: Tree) -> None:
+    """On SQLite Prefect may be too busy for a moment, right after its start above all."""
     for nth in range(1, DEPLOY_TRIES + 1):
         try:
-            asyncio.run(_unless_stopped(deploy(plan.api, pulse_seconds=pulse), tree))
+            asyncio.run(_unless_stopped(tell(), tree))
         except Mistake as fault:
             if nth == DEPLOY_TRIES:
                 raise PartFault(str(fault)) from fault
