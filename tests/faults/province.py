@@ -22,7 +22,6 @@ from sqlalchemy.exc import DBAPIError
 
 from infra import postgres
 from infra.access import TaskLink, task_token
-from infra.bench.town import POOLS
 from infra.deployments import deploy
 from infra.ledger import Ledger
 from infra.moment import now
@@ -238,9 +237,9 @@ def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200",
         "PREFECT_SERVER_UI_API_URL": "http://127.0.0.1:4200/api",
     }
-    few = dict.fromkeys(POOLS, "5")  # the tests' PostgreSQL has room for few connections
+    few = {f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}": "5" for name in ("POOL_SIZE", "MAX_OVERFLOW")}
     keys = {"PREFECT_SERVER_API_AUTH_STRING": AUTH, "PREFECT_API_AUTH_STRING": AUTH}
-    return {**compose()["x-prefect"], **here, **few, **keys}
+    return {**compose()["x-prefect"], **here, **few, **keys}  # the tests' PostgreSQL has room for few connections
 
 
 def our_settings(province: Province, home: Path, api: str) -> dict[str, str]:
