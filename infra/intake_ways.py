@@ -86,7 +86,7 @@ class LedgerWay:
         return self.runner.run(self._put(batch))
 
     async def _put(self, batch: Sequence[Keyed]) -> list[bool | RowFault]:
-        """While the database stores some hundred, the next are looked at; for two more the database has to wait."""
+        """While the database stores one part, the next is looked at; never more than two are under way."""
         turns = asyncio.Semaphore(2)
 
         async def put(some: Sequence[Keyed]) -> list[bool | RowFault]:

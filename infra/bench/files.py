@@ -32,8 +32,6 @@ from infra.mistakes import Mistake
 from infra.postgres import find_programs
 from infra.postgres import running as running_postgres
 
-GOAL = 5000
-"""Rows for each second of processor time."""
 LEAST = 1000
 SERVER = "PostgreSQL"
 COMMAND = (sys.executable, "-m", "infra.cli", "submit", "--straight")

@@ -84,10 +84,8 @@ def _said(step: Step) -> str:
     })  # fmt: skip
 
 
-def _spelled(value: Any) -> Any:
+def _spelled(value: Any) -> str:
     """What JSON has no word for, as PostgreSQL reads it."""
-    if isinstance(value, Mapping):
-        return dict(value)
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
     raise TypeError(f"{type(value).__name__} cannot be written")

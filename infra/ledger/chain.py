@@ -8,7 +8,8 @@ from datetime import UTC
 
 from rules.case import Entry
 
-_spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+"""One spelling of a content, whoever writes it down."""
 GENESIS = bytes(32)
 """What the first entry of every case follows."""
 
@@ -21,4 +22,4 @@ def link(previous: bytes, number: str, seq: int, entry: Entry) -> bytes:
 def spelled(number: str, seq: int, entry: Entry) -> str:
     """Everything the entry says, in one canonical spelling."""
     said = [number, seq, entry.kind, entry.at.astimezone(UTC).isoformat(), entry.actor, entry.data]
-    return _spell(said)
+    return canonical(said)

@@ -40,9 +40,9 @@ class Dossier:
 
 
 class Dossiers:
-    """The dossiers that this process has read last. Whoever asks the ledger
-    (:meth:`read`) is told what it remembers only as long as the chain of the ledger goes through it, so that a ledger
-    restored from a backup is read anew; so is what is written. What is :meth:`remembered` is as old as it is."""
+    """The dossiers that this process has read last. Whoever reads is told what it remembers only as long as the chain
+    of the ledger goes through it, so that a ledger restored from a backup is read anew; whoever writes is held to it
+    too. What is :meth:`remembered` may be older than the ledger."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Dossier] = OrderedDict()

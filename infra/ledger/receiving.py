@@ -94,7 +94,7 @@ class _Request:
 
 
 class Receiver:
-    """Takes complaints in; a batch is stored as a whole or not at all."""
+    """Takes complaints in: all of a batch that is new, or nothing; then what may have come before, all or nothing."""
 
     def __init__(self, db: Database, shelf: Shelf, dossiers: Dossiers) -> None:
         self._db = db

@@ -11,9 +11,8 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+from infra.ledger.chain import canonical
 from infra.settings import settings
-
-_spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def sealed(value: dict[str, Any]) -> bytes:
@@ -38,4 +37,4 @@ def _cipher(secret: str) -> Fernet:
 
 
 def _plain(value: Any) -> bytes:
-    return _spell(value).encode(errors="surrogatepass")
+    return canonical(value).encode(errors="surrogatepass")

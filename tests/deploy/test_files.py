@@ -20,7 +20,7 @@ from prefect.settings.legacy import _get_settings_fields
 from prefect_redis.client import RedisMessagingSettings
 
 from infra.cli import app
-from infra.deployments import SERVER, WORKER
+from infra.deployments import AT_ONCE, SERVER, WORKER
 from infra.settings import ROOT, Settings
 from tests.deploy.files import (
     DEPLOY,
@@ -80,6 +80,12 @@ def test_kustomize_renders_all_of_it():
 def test_every_setting_is_one_that_the_programs_read(where: str):
     told = set() if where in FOREIGN else set(environments()[where])
     assert told - OURS - PREFECT - REDIS - OTHERS == set()
+
+
+def test_a_worker_carries_as_many_cases_everywhere():
+    limits = {where: told[told.index("--limit") + 1] for where, told in commands() if "--limit" in told}
+    assert len(limits) == 3, "compose, Kubernetes, systemd"
+    assert set(limits.values()) == {str(AT_ONCE)}
 
 
 @pytest.mark.parametrize(

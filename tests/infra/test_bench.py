@@ -83,9 +83,24 @@ def test_the_clocks_of_one_minute_are_all_decided_and_found_by_an_index(capsys: 
     assert told["rungs_reached"] >= 60
 
 
-@pytest.mark.parametrize(
-    "wished", [{"clocks": 150, "pages": 300}, {"clocks": 60, "due": 50}, {"pages": 1}, {"wakes": 5}], ids=str
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("embedded", [False, True], ids=["postgres", "sqlite"])
+def test_every_row_of_a_file_is_stored_and_its_cost_is_told(embedded: bool, capsys: pytest.CaptureFixture[str]):
+    with kept_environment():
+        assert measure_one(rows=1000, embedded=embedded, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["stored"]) == (1000, 1000)
+    assert told["rows_per_s"] > 0 and told["importer_us_per_row"] > 0
+    assert (told["postgresql_us_per_row"] > 0) is not embedded
+
+
+IMPOSSIBLE = [
+    {"clocks": 150, "pages": 300}, {"clocks": 60, "due": 50}, {"pages": 1}, {"wakes": 5}, {"rows": 5},
+    {"rows": 1000, "wakes": 1000},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wished", IMPOSSIBLE, ids=str)
 def test_what_cannot_be_measured_is_said_in_a_sentence(wished: dict[str, int]):
     with pytest.raises(Mistake):
         measure_one(**wished, as_json=True)
