@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from infra.chance import jitter
+from infra.quick_http import transport
 
 TRIES = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
@@ -25,7 +26,7 @@ class PrefectApi:
 
     def __init__(self, api_url: str, *, auth: str = "", at_once: int = 1) -> None:
         basic = httpx.BasicAuth(*auth.split(":", 1)) if auth else None
-        self._http = httpx.AsyncClient(base_url=api_url, auth=basic, timeout=30)
+        self._http = httpx.AsyncClient(base_url=api_url, auth=basic, timeout=30, transport=transport())
         self._turns = asyncio.Semaphore(at_once)
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

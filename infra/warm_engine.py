@@ -7,6 +7,7 @@ each time (engine-notes.md: 15-25 ms of the server's processor for each call). H
 from __future__ import annotations
 
 import logging
+import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
@@ -22,9 +23,11 @@ from prefect.events import Event
 from prefect.filesystems import LocalFileSystem
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.settings import get_current_settings
 from prefect.states import Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
+from infra.quick_http import transport
 from infra.settings import prefect_api_url, prefect_auth
 
 REMEMBERED = 2000
@@ -36,7 +39,8 @@ class KnowingClient(PrefectClient):
     """Prefect's client that answers from memory what this worker knows of the runs it carries."""
 
     def __init__(self) -> None:
-        super().__init__(prefect_api_url(), auth_string=prefect_auth() or None)
+        http = {"transport": transport(_authorities())}
+        super().__init__(prefect_api_url(), auth_string=prefect_auth() or None, httpx_settings=http)
         self._runs: OrderedDict[UUID, FlowRun] = OrderedDict()
 
     def remember(self, run: FlowRun) -> None:
@@ -69,6 +73,12 @@ class KnowingClient(PrefectClient):
         if run is not None and run.name == name:
             return NOTHING
         return await super().set_flow_run_name(flow_run_id, name)
+
+
+def _authorities() -> ssl.SSLContext | bool:
+    """Whose certificates Prefect's settings believe; any, when they say so."""
+    api = get_current_settings().api
+    return not api.tls_insecure_skip_verify and ssl.create_default_context(cafile=api.ssl_cert_file)
 
 
 class _NotAnError(logging.Filter):

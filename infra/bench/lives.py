@@ -23,6 +23,7 @@ from infra.bench.town import Town
 from infra.chance import jitter, token
 from infra.ledger import Ledger, schema
 from infra.moment import now
+from infra.quick_http import transport
 
 WAKES = 3
 """Of one life: received, fixed, rated."""
@@ -191,8 +192,7 @@ async def driver(town: Town) -> AsyncIterator[Driver]:
 async def leader(portals: Sequence[str], mailbox: str, ledger_url: str, *, opened: int = 0) -> AsyncIterator[Driver]:
     """Somebody to lead lives while the block lasts."""
     ledger = Ledger(ledger_url)
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False, transport=transport(at_once=64)) as http:
         one = Driver(portals, mailbox, ledger, http, opened=opened)
         looking = asyncio.create_task(one.look())
         try:
