@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from datetime import datetime
 from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
 
 import pendulum
 import pytest
 import sqlalchemy as sa
 from prefect.server.database import configurations, orm_models
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.models import deployments, flow_runs
 from prefect.server.services import task_run_recorder
 from prefect.server.utilities.database import Timestamp
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import infra.prefect_server
 from infra.deployments import deploy
 from infra.prefect_server import (
+    DEPLOYMENT_READ,
     RECORDED,
     REPLACED,
+    RUN_READ,
     bound,
     create_engine,
     read_queues_with_their_pools,
+    read_run,
     record_all_that_can_be,
 )
 from tests.prefect_server import PrefectServer, prefect_server
@@ -46,6 +54,29 @@ async def test_the_pinned_prefect_makes_its_sqlite_engine_where_we_change_it(mon
 def test_queues_are_read_with_their_pools():
     read_queues_with_their_pools()
     assert "JOIN work_pool" in str(sa.select(orm_models.WorkQueue))
+
+
+def test_the_pinned_prefect_knows_what_it_reads_under_the_names_that_we_change():
+    for module, name in ((flow_runs, RUN_READ), (deployments, DEPLOYMENT_READ)):
+        assert f"async def {name}(" in inspect.getsource(module)
+
+
+async def test_a_run_whose_state_is_set_is_read_by_one_statement_that_locks_nothing_but_the_run():
+    read_queues_with_their_pools()
+    asked: list[sa.Select[Any]] = []
+
+    async def execute(statement: sa.Select[Any]) -> SimpleNamespace:
+        asked.append(statement)
+        return SimpleNamespace(scalar=lambda: None)
+
+    session = cast("AsyncSession", SimpleNamespace(execute=execute))
+    assert await read_run(session, uuid4(), for_update=True) is None
+    assert await read_run(session, uuid4()) is None
+    locking, reading = (str(one.compile(dialect=postgresql.dialect())) for one in asked)
+    for statement in (locking, reading):
+        assert [f"{name} AS {name}_1" in statement for name in ("flow_run_state", "work_queue", "work_pool")] == [True] * 3
+    assert locking.endswith("FOR UPDATE OF flow_run")
+    assert "FOR UPDATE" not in reading
 
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()])
