@@ -3,7 +3,8 @@
 ``python -m infra.prefect_server server start …`` is ``prefect server start …``. With Prefect's pool of fifteen
 connections, writers wait inside SQLite for its one lock; when the garbage collector then frees a cursor of a waiting
 connection in the event loop's thread, the whole server stands still until SQLite gives up after 60 s (ADR 0010).
-Prefect gives a database in memory a pool of one too, so its sessions do not need each other.
+Prefect gives a database in memory a pool of one too, so its sessions do not need each other. What else is changed, and
+what it saves: ADR 0015.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sqlalchemy as sa
 from prefect.server.database import configurations, orm_models
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.models import deployments, flow_runs
+from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique as Unique
+from prefect.server.orchestration.rules import OrchestrationContext
 from prefect.server.services import task_run_recorder
 from prefect.server.services.task_run_recorder import record_bulk_task_run_events
 from prefect.server.utilities.database import Timestamp
@@ -43,8 +46,11 @@ JOINED = "work_pool"
 """The name by which Prefect's queues know their pool."""
 RUN_READ, DEPLOYMENT_READ = "read_flow_run", "read_deployment"
 """The names by which Prefect reads what it needs to set the state of a run."""
+ASKED = "before_transition"
+"""The name by which Prefect's rule of unique moments looks whether a moment is taken."""
 
 _bound = Timestamp.process_bind_param
+_see_that_it_is_unique = Unique.before_transition
 
 
 def create_engine(url: Any, **options: Any) -> AsyncEngine:
@@ -86,6 +92,13 @@ async def read_deployment(session: AsyncSession, deployment_id: UUID) -> orm_mod
     return await session.get(one, deployment_id, options=[joinedload(one.schedules), joinedload(one.work_queue)])
 
 
+async def see_that_it_is_unique(rule: Unique, context: OrchestrationContext[Any, Any]) -> None:
+    """No two states of a run share a moment: the database is only asked when this one is not later than the last."""
+    last, new = context.initial_state, context.proposed_state
+    if last is None or new is None or new.timestamp <= last.timestamp:
+        await _see_that_it_is_unique(rule, context)
+
+
 async def record_all_that_can_be(events: list[ReceivedEvent]) -> None:
     """What task runs did, in one transaction; if that fails because of one of them, such as a task of a run that
     somebody deleted, each by itself, so that no other is lost with it."""
@@ -106,6 +119,7 @@ def main() -> None:
     read_queues_with_their_pools()
     vars(flow_runs)[RUN_READ] = read_run
     vars(deployments)[DEPLOYMENT_READ] = read_deployment
+    setattr(Unique, ASKED, see_that_it_is_unique)
     vars(task_run_recorder)[RECORDED] = record_all_that_can_be
     from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from prefect.server.database import configurations, orm_models
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.models import deployments, flow_runs
+from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique
 from prefect.server.services import task_run_recorder
 from prefect.server.utilities.database import Timestamp
 from sqlalchemy import Dialect
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import infra.prefect_server
 from infra.deployments import deploy
 from infra.prefect_server import (
+    ASKED,
     DEPLOYMENT_READ,
     RECORDED,
     REPLACED,
@@ -34,6 +36,7 @@ from infra.prefect_server import (
     read_queues_with_their_pools,
     read_run,
     record_all_that_can_be,
+    see_that_it_is_unique,
 )
 from tests.prefect_server import PrefectServer, prefect_server
 
@@ -74,9 +77,31 @@ async def test_a_run_whose_state_is_set_is_read_by_one_statement_that_locks_noth
     assert await read_run(session, uuid4()) is None
     locking, reading = (str(one.compile(dialect=postgresql.dialect())) for one in asked)
     for statement in (locking, reading):
-        assert [f"{name} AS {name}_1" in statement for name in ("flow_run_state", "work_queue", "work_pool")] == [True] * 3
+        assert all(f"{name} AS {name}_1" in statement for name in ("flow_run_state", "work_queue", "work_pool"))
     assert locking.endswith("FOR UPDATE OF flow_run")
     assert "FOR UPDATE" not in reading
+
+
+async def test_whether_a_moment_is_taken_is_only_asked_when_it_is_not_later_than_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[Any] = []
+
+    async def ask(_rule: Any, context: SimpleNamespace) -> None:
+        asked.append(context)
+
+    def changing(last: SimpleNamespace | None, new: SimpleNamespace | None) -> Any:
+        return SimpleNamespace(initial_state=last, proposed_state=new)
+
+    assert ASKED in vars(EnsureFlowRunStateTimestampIsUnique)
+    monkeypatch.setattr(infra.prefect_server, "_see_that_it_is_unique", ask)
+    early, late = (SimpleNamespace(timestamp=datetime(2026, 11, 1, hour, tzinfo=UTC)) for hour in (8, 9))
+    doubtful = [changing(None, early), changing(late, early), changing(early, early), changing(early, None)]
+
+    for context in (changing(early, late), *doubtful):
+        await see_that_it_is_unique(cast("EnsureFlowRunStateTimestampIsUnique", None), context)
+
+    assert asked == doubtful
 
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()])
