@@ -33,7 +33,7 @@ AT_ONCE = 16
 DESCRIPTION = ROOT / "prefect.yaml"
 BASE_JOB_TEMPLATE = {"job_configuration": {"env": "{{ env }}"}, "variables": {"properties": {"env": {}}}}
 """Understood by the warm worker and by Prefect's own process worker. It has one variable and describes it no closer:
-the server checks each description anew whenever a run is made (four were a twentieth of what a life costs it)."""
+the server checks each description anew whenever a run is made (four took it 5 to 11 ms)."""
 BEATING = ("pulse", "clocks")
 """Deployments that look at everything, and may do so more often; the others keep their hours."""
 

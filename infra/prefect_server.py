@@ -46,6 +46,8 @@ JOINED = "work_pool"
 """The name by which Prefect's queues know their pool."""
 RUN_READ, DEPLOYMENT_READ = "read_flow_run", "read_deployment"
 """The names by which Prefect reads what it needs to set the state of a run."""
+STATE = "_state"
+"""The name by which Prefect's runs know their state."""
 ASKED = "before_transition"
 """The name by which Prefect's rule of unique moments looks whether a moment is taken."""
 
@@ -79,11 +81,18 @@ def read_queues_with_their_pools() -> None:
 
 
 async def read_run(session: AsyncSession, flow_run_id: UUID, for_update: bool = False) -> orm_models.FlowRun | None:
-    """A run with its state, its queue and the queue's pool, by one statement instead of four."""
+    """A run with its state, its queue and the queue's pool, by one statement instead of four.
+
+    PostgreSQL gives whoever waited for the lock the run as it is now, beside the state as it was before, which does not
+    fit it any more: then the state is missing, and is read once it holds still.
+    """
     run = orm_models.FlowRun
     found = sa.select(run).where(run.id == flow_run_id).options(joinedload(run._state), joinedload(run.work_queue))
     answer = await session.execute(found.with_for_update(of=run) if for_update else found)
-    return answer.scalar()
+    one = answer.scalar()
+    if one is not None and one.state_id is not None and one.state is None:
+        await session.refresh(one, [STATE])
+    return one
 
 
 async def read_deployment(session: AsyncSession, deployment_id: UUID) -> orm_models.Deployment | None:
@@ -93,7 +102,8 @@ async def read_deployment(session: AsyncSession, deployment_id: UUID) -> orm_mod
 
 
 async def see_that_it_is_unique(rule: Unique, context: OrchestrationContext[Any, Any]) -> None:
-    """No two states of a run share a moment: the database is only asked when this one is not later than the last."""
+    """No two states of a run share a moment: the database is only asked when this one is not later than the last. If a
+    clock was set back, its unique index still has the last word."""
     last, new = context.initial_state, context.proposed_state
     if last is None or new is None or new.timestamp <= last.timestamp:
         await _see_that_it_is_unique(rule, context)

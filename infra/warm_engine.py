@@ -27,6 +27,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
+from infra.deployments import AT_ONCE
 from infra.quick_http import transport
 from infra.settings import prefect_api_url, prefect_auth
 
@@ -39,7 +40,8 @@ class KnowingClient(PrefectClient):
     """Prefect's client that answers from memory what this worker knows of the runs it carries."""
 
     def __init__(self) -> None:
-        http = {"transport": transport(_authorities())}
+        authorities = _authorities()
+        http = {"verify": authorities, "transport": transport(authorities, at_once=AT_ONCE)}
         super().__init__(prefect_api_url(), auth_string=prefect_auth() or None, httpx_settings=http)
         self._runs: OrderedDict[UUID, FlowRun] = OrderedDict()
 
@@ -75,10 +77,12 @@ class KnowingClient(PrefectClient):
         return await super().set_flow_run_name(flow_run_id, name)
 
 
-def _authorities() -> ssl.SSLContext | bool:
-    """Whose certificates Prefect's settings believe; any, when they say so."""
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates Prefect's settings believe; anybody's, when they say so."""
     api = get_current_settings().api
-    return not api.tls_insecure_skip_verify and ssl.create_default_context(cafile=api.ssl_cert_file)
+    if api.ssl_cert_file and not api.tls_insecure_skip_verify:
+        return ssl.create_default_context(cafile=api.ssl_cert_file)
+    return httpx.create_ssl_context(verify=not api.tls_insecure_skip_verify)
 
 
 class _NotAnError(logging.Filter):

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from infra.bench.town import Town
 from infra.moment import wall
 from infra.orchestrator import CLOSED_BY_US, FLOW
+from infra.quick_http import transport
 
 _LATEST = (
     "SELECT r.id FROM flow_run r JOIN flow f ON f.id = r.flow_id"
@@ -65,7 +66,7 @@ async def record(town: Town) -> Score:
 async def repeat(town: Town, score: Score, *, seconds: float, at_once: int) -> tuple[int, float]:
     """Repeat the life again and again; how many lives, in how many seconds."""
     done, began = 0, time.monotonic()
-    async with httpx.AsyncClient(base_url=town.plan.api, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=town.plan.api, timeout=60, transport=transport()) as http:
         deployment = (await http.get(f"/deployments/name/{FLOW}/standard")).raise_for_status().json()["id"]
 
         async def hand() -> None:

@@ -192,7 +192,7 @@ async def driver(town: Town) -> AsyncIterator[Driver]:
 async def leader(portals: Sequence[str], mailbox: str, ledger_url: str, *, opened: int = 0) -> AsyncIterator[Driver]:
     """Somebody to lead lives while the block lasts."""
     ledger = Ledger(ledger_url)
-    async with httpx.AsyncClient(timeout=60, trust_env=False, transport=transport(at_once=64)) as http:
+    async with httpx.AsyncClient(timeout=60, transport=transport(at_once=64)) as http:
         one = Driver(portals, mailbox, ledger, http, opened=opened)
         looking = asyncio.create_task(one.look())
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from datetime import UTC, datetime
-from types import SimpleNamespace
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pendulum
 import pytest
@@ -16,12 +17,13 @@ from prefect.server.database import configurations, orm_models
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.models import deployments, flow_runs
 from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique
+from prefect.server.schemas import schedules
 from prefect.server.services import task_run_recorder
 from prefect.server.utilities.database import Timestamp
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 import infra.prefect_server
 from infra.deployments import deploy
@@ -33,11 +35,13 @@ from infra.prefect_server import (
     RUN_READ,
     bound,
     create_engine,
+    read_deployment,
     read_queues_with_their_pools,
     read_run,
     record_all_that_can_be,
     see_that_it_is_unique,
 )
+from tests.postgres import Postgres
 from tests.prefect_server import PrefectServer, prefect_server
 
 __all__ = ["prefect_server"]
@@ -59,9 +63,88 @@ def test_queues_are_read_with_their_pools():
     assert "JOIN work_pool" in str(sa.select(orm_models.WorkQueue))
 
 
-def test_the_pinned_prefect_knows_what_it_reads_under_the_names_that_we_change():
-    for module, name in ((flow_runs, RUN_READ), (deployments, DEPLOYMENT_READ)):
-        assert f"async def {name}(" in inspect.getsource(module)
+@pytest.mark.parametrize(("module", "name", "ours"), [
+    (flow_runs, RUN_READ, read_run), (deployments, DEPLOYMENT_READ, read_deployment),
+])  # fmt: skip
+def test_the_pinned_prefect_reads_under_the_names_that_we_change_and_is_asked_the_same(
+    module: ModuleType, name: str, ours: Callable[..., Any]
+):
+    theirs = inspect.signature(inspect.unwrap(vars(module)[name])).parameters
+    asked = {one: said.default for one, said in theirs.items() if one != "db"}
+    assert asked == {one: said.default for one, said in inspect.signature(ours).parameters.items()}
+
+
+@pytest.fixture
+async def prefects_tables(postgres_server: Postgres) -> AsyncIterator[AsyncEngine]:
+    read_queues_with_their_pools()
+    engine = create_async_engine(postgres_server.url(await postgres_server.create()))
+    async with engine.begin() as connection:
+        await connection.run_sync(_create_tables)
+    yield engine
+    await engine.dispose()
+
+
+def _create_tables(connection: sa.Connection) -> None:
+    """Without indexes: some need an extension, some a name that another has."""
+    tables = orm_models.Base.metadata
+    left_out = [(table, index) for table in tables.sorted_tables for index in table.indexes]
+    for table, index in left_out:
+        table.indexes.discard(index)
+    tables.create_all(connection)
+    for table, index in left_out:
+        table.indexes.add(index)
+
+
+async def deployed_run(engine: AsyncEngine) -> tuple[UUID, UUID]:
+    """A run that is Pending, and its deployment."""
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        session.add(pool := orm_models.WorkPool(name=f"pool-{uuid4()}", type="warm"))
+        session.add(flow := orm_models.Flow(name=f"flow-{uuid4()}"))
+        await session.flush()
+        session.add(queue := orm_models.WorkQueue(name="default", work_pool_id=pool.id, priority=1))
+        await session.flush()
+        session.add(made := orm_models.Deployment(name="standard", flow_id=flow.id, work_queue_id=queue.id))
+        await session.flush()
+        schedule = schedules.IntervalSchedule(interval=timedelta(hours=1))
+        session.add(orm_models.DeploymentSchedule(deployment_id=made.id, schedule=schedule, active=True))
+        session.add(run := orm_models.FlowRun(flow_id=flow.id, deployment_id=made.id, work_queue_id=queue.id))
+        await session.flush()
+        run.set_state(orm_models.FlowRunState(type="PENDING", name="Pending"))
+        await session.commit()
+        return run.id, made.id
+
+
+async def test_a_run_and_a_deployment_come_with_all_that_belongs_to_them(prefects_tables: AsyncEngine):
+    run_id, deployment_id = await deployed_run(prefects_tables)
+    async with AsyncSession(prefects_tables) as session:
+        run, one = await read_run(session, run_id), await read_deployment(session, deployment_id)
+        assert run is not None and run.state is not None and one is not None
+        assert (run.state.name, run.work_queue.work_pool.type) == ("Pending", "warm")
+        assert (len(one.schedules), one.work_queue.name) == (1, "default")
+        assert await read_run(session, uuid4()) is None
+        assert await read_deployment(session, uuid4()) is None
+
+
+async def test_whoever_waited_for_a_run_finds_it_in_the_state_that_it_has_by_then(prefects_tables: AsyncEngine):
+    run_id, _ = await deployed_run(prefects_tables)
+    async with AsyncSession(prefects_tables) as first, AsyncSession(prefects_tables) as second:
+        held = await read_run(first, run_id, for_update=True)
+        assert held is not None
+        held.set_state(orm_models.FlowRunState(type="RUNNING", name="Running"))
+        await first.flush()
+        waiting = asyncio.create_task(read_run(second, run_id, for_update=True))
+        await until_somebody_waits(prefects_tables)
+        await first.commit()
+        found = await waiting
+        assert found is not None and found.state is not None
+        assert found.state.name == "Running"
+
+
+async def until_somebody_waits(engine: AsyncEngine) -> None:
+    async with asyncio.timeout(20), engine.connect() as connection:
+        waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not await connection.scalar(waits):  # noqa: ASYNC110 -- only the server knows
+            await asyncio.sleep(0.02)
 
 
 async def test_a_run_whose_state_is_set_is_read_by_one_statement_that_locks_nothing_but_the_run():
