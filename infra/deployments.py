@@ -67,7 +67,7 @@ WORKER = {
     "PREFECT_FLOWS_DEFAULT_RETRIES": "0",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",  # our spans are enough; its own cost a call each run
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "3600",
-    "PREFECT_WORKER_QUERY_SECONDS": "3",  # a look costs a server up to 0.1 s; cases are rung for
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     "PREFECT_EVENTS_WORKER_MAX_QUEUE_SIZE": "5000",  # while Prefect is away; without a bound each event keeps its run
     "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",

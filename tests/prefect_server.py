@@ -145,7 +145,6 @@ class PrefectServer:
         options = ("--pool", POOL, "--type", kind, "--name", f"{kind}-{home.name}", *limit)
         start = WORKER_COMMAND if kind == "warm" else (*PREFECT, "worker", "start")
         own = {"TMPDIR": str(home)}  # Prefect's runner would use a folder that may be another user's
-        own |= {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # tests wait for runs that nobody rings for
         environment = {**worker_environment(home, self.api), **own, **more}
         return Process((*start, *options), environment, home / "worker.log")
 
