@@ -7,9 +7,10 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from types import FrameType
+from queue import SimpleQueue
 from typing import Any
 
 from infra.access import APPROVER, PROCESS_OWNER
@@ -37,7 +38,7 @@ def run(wishes: Wishes) -> int:
     screen = open_screen()
     tree = Tree(plan.folder / "logs", screen)
     try:
-        with _asked_to_stop(tree):
+        with asked_to_stop(tree):
             return _serve(plan, tree, screen)
     except Stopped:
         return INTERRUPTED if wishes.exit else 0
@@ -172,16 +173,23 @@ def _stay(tree: Tree) -> None:
 
 
 @contextlib.contextmanager
-def _asked_to_stop(tree: Tree) -> Iterator[None]:
-    """Ctrl-C, SIGTERM or a closed terminal stop the tree; asking twice stops it without grace."""
+def asked_to_stop(tree: Tree) -> Iterator[None]:
+    """Ctrl-C, SIGTERM or a closed terminal stop the tree; asking twice stops it without grace.
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if tree.stopping.is_set():
-            tree.hurry.set()
-            if not tree.running:
-                os._exit(INTERRUPTED)  # nothing was started; a database that does not answer need not be waited for
-        tree.stopping.set()
+    A signal comes in the middle of whatever the main thread does, also while that holds the lock of the event that it
+    waits for: another thread sets it.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()  # the one queue that a signal may put something into at any moment
 
+    def listen() -> None:
+        while asked.get():
+            if tree.stopping.is_set():
+                tree.hurry.set()
+                if not tree.running:
+                    os._exit(INTERRUPTED)  # nothing was started; a database that does not answer is not waited for
+            tree.stopping.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask)
+        signal.signal(number, lambda number, _frame: asked.put(number))
     yield

@@ -315,6 +315,28 @@ time.sleep(600)
     until(lambda: not alive(pid), seconds=5)
 
 
+def test_a_signal_in_the_middle_of_waiting_stops_the_supervisor_instead_of_hanging_it(tmp_path):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from rich.console import Console
+from infra.up.screen import Screen
+from infra.up.session import asked_to_stop
+from infra.up.tree import Stopped, Tree
+tree = Tree(Path(), Screen(Console(stderr=True)))
+with asked_to_stop(tree):
+    with vars(tree.stopping)["_cond"]:  # as a wait holds it when it begins and when it ends
+        os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        tree.pause(15)
+    except Stopped:
+        sys.exit(7)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, cwd=tmp_path, env=environment, timeout=20, check=False).returncode == 7
+
+
 # What is shown
 
 
