@@ -28,7 +28,7 @@ class _Transport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._session is None:
             self._session = _session(self._at_once, self.ssl_context)
-            self.client = await anext(self._session)
+            self.client = await anext(self._session)  # waits for nothing: two calls never make two sessions
         try:
             return await super().handle_async_request(request)
         except (aiohttp.ClientError, httpx.ConnectTimeout) as fault:

@@ -21,20 +21,17 @@ async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.write(ANSWER)
 
 
-async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def hangs_up(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.read(4096)
-    writer.close()
 
 
-async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def says_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.read()
-    writer.close()
 
 
 async def babbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(4096)
     writer.write(b"220 mail.example ready\r\n\r\n")
-    writer.close()
 
 
 @asynccontextmanager
