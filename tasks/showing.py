@@ -35,7 +35,7 @@ REMEMBERED = 10_000
 Value = TypeVar("Value")
 
 _shown: OrderedDict[str, tuple[UUID, int]] = OrderedDict()
-"""Artifact key -> its id and the hash of its text, as this process has put it last."""
+"""Name of a drawing -> the artifact that it is, and the hash of its text, as this process has put it last."""
 _carried: OrderedDict[str, int] = OrderedDict()
 """Case -> the last of its activations, where this process has carried every one of them from the first on."""
 
@@ -65,29 +65,30 @@ async def _draw(case: Case, run: FlowRun, *, others: bool) -> None:
     entries = (await ledger.as_left(case.number, seq=case.seq)).entries
     try:
         await _tag(case, run)
-        key = case.number.lower()
-        await _put(key, "markdown", _markdown(case, entries, book), of=case, run=run)
-        if (clocks := _clocks(case, book)) or others or f"{key}-clocks" in _shown:
-            await _put(f"{key}-clocks", "table", json.dumps(clocks, ensure_ascii=False), of=case, run=run)
+        await _put(case.number, "markdown", _markdown(case, entries, book), of=case, run=run)
+        table = f"{case.number} clocks"
+        if (clocks := _clocks(case, book)) or others or table in _shown:
+            await _put(table, "table", json.dumps(clocks, ensure_ascii=False), of=case, run=run)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
 
 
-async def _put(key: str, type: str, data: str, *, of: Case, run: FlowRun) -> None:
-    """The artifact of this key as it is now; a later wake of the same worker changes it instead of adding one."""
-    id, before = _shown.get(key, (None, None))
+async def _put(name: str, type: str, data: str, *, of: Case, run: FlowRun) -> None:
+    """The artifact of the run as it is now; a later wake of the same worker changes it instead of adding one. Operators
+    look for a case among the runs: a key would cost Prefect a second copy of each artifact and an event (ADR 0012)."""
+    id, before = _shown.get(name, (None, None))
     if hash(data) == before:
         return
     async with get_client() as client:
         if id is None:
-            new = ArtifactCreate(key=key, type=type, data=data, description=of.number, flow_run_id=run.id)
+            new = ArtifactCreate(type=type, data=data, description=of.number, flow_run_id=run.id)
             id = (await client.create_artifact(new)).id
         else:
             await client.update_artifact(id, ArtifactUpdate(data=data))
     if of.is_closed:
-        _shown.pop(key, None)
+        _shown.pop(name, None)
     else:
-        _keep(_shown, key, (id, hash(data)))
+        _keep(_shown, name, (id, hash(data)))
 
 
 def _keep(known: OrderedDict[str, Value], name: str, value: Value) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -13,11 +14,15 @@ from uuid import UUID, uuid4
 import pendulum
 import pytest
 import sqlalchemy as sa
+from prefect._internal.schemas import validators
 from prefect.server.database import configurations, orm_models
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.query_components import AsyncPostgresQueryComponents
 from prefect.server.models import deployments, flow_runs
 from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique
 from prefect.server.schemas import schedules
+from prefect.server.schemas.core import TaskRun
+from prefect.server.schemas.states import State, StateType
 from prefect.server.services import task_run_recorder
 from prefect.server.utilities.database import Timestamp
 from sqlalchemy import Dialect
@@ -30,11 +35,17 @@ from infra.deployments import deploy
 from infra.prefect_server import (
     ASKED,
     DEPLOYMENT_READ,
+    INSERTED,
     RECORDED,
     REPLACED,
     RUN_READ,
+    STATES_PUT_IN,
+    ZONES,
     bound,
     create_engine,
+    insert,
+    known_zones,
+    put_in_states,
     read_deployment,
     read_queues_with_their_pools,
     read_run,
@@ -65,8 +76,9 @@ def test_queues_are_read_with_their_pools():
 
 @pytest.mark.parametrize(("module", "name", "ours"), [
     (flow_runs, RUN_READ, read_run), (deployments, DEPLOYMENT_READ, read_deployment),
+    (task_run_recorder, STATES_PUT_IN, put_in_states), (validators, ZONES, known_zones),
 ])  # fmt: skip
-def test_the_pinned_prefect_reads_under_the_names_that_we_change_and_is_asked_the_same(
+def test_the_pinned_prefect_works_under_the_names_that_we_change_and_is_asked_the_same(
     module: ModuleType, name: str, ours: Callable[..., Any]
 ):
     theirs = inspect.signature(inspect.unwrap(vars(module)[name])).parameters
@@ -218,6 +230,69 @@ async def test_what_one_task_run_did_is_not_lost_because_another_cannot_be_writt
     )
 
     assert written == ["A", "B"]
+
+
+@pytest.fixture
+async def cache_hits(prefects_tables: AsyncEngine) -> list[str]:
+    """Of each ``INSERT``: whether its text was there already."""
+    hits: list[str] = []
+
+    @sa.event.listens_for(prefects_tables.sync_engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool) -> None:
+        if statement.startswith("INSERT"):
+            hits.append(context.cache_hit.name)
+
+    return hits
+
+
+async def test_the_text_of_an_insert_is_kept(prefects_tables: AsyncEngine, cache_hits: list[str]):
+    assert INSERTED in vars(AsyncPostgresQueryComponents)
+    put_in = partial(insert, AsyncPostgresQueryComponents())
+    async with AsyncSession(prefects_tables) as session:
+        for n in range(3):
+            one = {"id": uuid4(), "type": "markdown", "data": f"text {n}", "key": None}
+            await session.execute(put_in(orm_models.Artifact).values(**one))
+            await session.execute(
+                put_in(orm_models.Artifact).values(**one).on_conflict_do_nothing(index_elements=["id"])
+            )
+        texts = await session.scalars(sa.select(orm_models.Artifact.data))
+        assert sorted(texts) == ["text 0", "text 1", "text 2"]
+    assert cache_hits == ["CACHE_MISS", "CACHE_MISS"] + ["CACHE_HIT"] * 4
+    one, other = (
+        put_in(orm_models.Artifact).on_conflict_do_nothing(index_elements=[column]) for column in ("id", "key")
+    )
+    assert one._generate_cache_key() != other._generate_cache_key()
+
+
+async def test_states_of_task_runs_are_put_in_once_by_a_text_that_is_kept(
+    prefects_tables: AsyncEngine, cache_hits: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    queries = SimpleNamespace(insert=partial(insert, AsyncPostgresQueryComponents()))
+    known = SimpleNamespace(queries=queries, TaskRunState=orm_models.TaskRunState)
+    monkeypatch.setattr(infra.prefect_server, "provide_database_interface", lambda: known)
+    run_id, _ = await deployed_run(prefects_tables)
+    cache_hits.clear()
+    async with AsyncSession(prefects_tables) as session:
+        ran = orm_models.TaskRun(flow_run_id=run_id, task_key="first_contact", dynamic_key="0")
+        session.add(ran)
+        await session.flush()
+        states = [State(type=type, name=type.value) for type in (StateType.RUNNING, StateType.COMPLETED)]
+        told = [
+            TaskRun(id=ran.id, flow_run_id=run_id, task_key="first_contact", dynamic_key="0", state=state)
+            for state in states
+        ]
+        for some in (told, told[1:]) * 2:
+            await put_in_states(session, some)
+        found = await session.execute(
+            sa.select(orm_models.TaskRunState.id, orm_models.TaskRunState.name, orm_models.TaskRunState.task_run_id)
+        )
+        assert {tuple(row) for row in found} == {(state.id, state.name, ran.id) for state in states}
+    assert cache_hits[-2:] == ["CACHE_HIT", "CACHE_HIT"]
+
+
+def test_the_zones_of_the_world_are_looked_for_once():
+    assert "Asia/Shanghai" in known_zones()
+    assert known_zones() is known_zones()
 
 
 @pytest.mark.slow
