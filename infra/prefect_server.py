@@ -9,6 +9,7 @@ what it saves: ADR 0015.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from prefect._internal.schemas import validators
 from prefect.server.database import configurations, orm_models, provide_database_interface
@@ -27,7 +29,7 @@ from prefect.server.orchestration.rules import OrchestrationContext
 from prefect.server.schemas.core import TaskRun
 from prefect.server.services import task_run_recorder
 from prefect.server.services.task_run_recorder import record_bulk_task_run_events
-from prefect.server.utilities.database import Timestamp
+from prefect.server.utilities.database import JSON, Timestamp
 from prefect.types._datetime import get_timezones, now
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql
@@ -49,7 +51,7 @@ REPLACED = "create_async_engine"
 RECORDED = "record_bulk_task_run_events"
 """The name by which Prefect's recorder of task runs writes a batch; by itself it drops all of it for one of them."""
 BOUND = "process_bind_param"
-"""The name by which the type of Prefect's columns of moments makes what the driver is given."""
+"""The name by which the types of Prefect's columns make what the driver is given."""
 JOINED = "work_pool"
 """The name by which Prefect's queues know their pool."""
 RUN_READ, DEPLOYMENT_READ = "read_flow_run", "read_deployment"
@@ -65,16 +67,17 @@ INSERTED = "insert"
 ZONES = "get_timezones"
 """The name by which the schedules of Prefect learn which zones there are."""
 
-_bound = Timestamp.process_bind_param
+_bound, _bound_json = Timestamp.process_bind_param, JSON.process_bind_param
 _see_that_it_is_unique = Unique.before_transition
 
 
 def create_engine(url: Any, **options: Any) -> AsyncEngine:
     """What Prefect asks for; on SQLite with a single connection, on PostgreSQL without a question to the database each
-    time somebody takes a connection."""
+    time somebody takes a connection, and with JSON that is written and read once."""
     if str(url).startswith("sqlite"):
         return create_async_engine(url, **{**options, "pool_size": 1, "max_overflow": 0, "pool_timeout": PATIENCE})
-    engine = create_async_engine(url, **{**options, "pool_pre_ping": False})
+    own = {"pool_pre_ping": False, "json_serializer": spelled, "json_deserializer": orjson.loads}
+    engine = create_async_engine(url, **{**options, **own})
     hand_out_living(engine)
     return engine
 
@@ -84,6 +87,20 @@ def bound(column: Timestamp, moment: datetime | None, dialect: Dialect) -> datet
     a run, and the kind that Prefect reckons with needs twenty times as long for it."""
     given = _bound(column, moment, dialect)
     return given and datetime.combine(datetime.date(given), datetime.timetz(given))
+
+
+def bound_json(column: JSON, value: Any, dialect: Dialect) -> Any:
+    """What Prefect gives the driver to write as JSON. It writes and reads it once before, so that numbers that
+    PostgreSQL does not know become ``null``; ours become it when they are written (``spelled``)."""
+    return value if dialect.name == "postgresql" else _bound_json(column, value, dialect)
+
+
+def spelled(value: Any) -> str:
+    """JSON as PostgreSQL knows it: without NaN and infinity."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a number of more than 64 bits, half of a surrogate pair
+        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))
 
 
 def read_queues_with_their_pools() -> None:
@@ -183,6 +200,7 @@ def main() -> None:
     """Prefect's command line, with its pool, its recorder, its readers and what the driver is given changed."""
     vars(configurations)[REPLACED] = create_engine
     setattr(Timestamp, BOUND, bound)
+    setattr(JSON, BOUND, bound_json)
     read_queues_with_their_pools()
     vars(flow_runs)[RUN_READ] = read_run
     vars(deployments)[DEPLOYMENT_READ] = read_deployment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +25,7 @@ from prefect.server.schemas import schedules
 from prefect.server.schemas.core import TaskRun
 from prefect.server.schemas.states import State, StateType
 from prefect.server.services import task_run_recorder
-from prefect.server.utilities.database import Timestamp
+from prefect.server.utilities.database import JSON, Timestamp
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
@@ -41,7 +42,9 @@ from infra.prefect_server import (
     RUN_READ,
     STATES_PUT_IN,
     ZONES,
+    _bound_json,
     bound,
+    bound_json,
     create_engine,
     insert,
     known_zones,
@@ -51,6 +54,7 @@ from infra.prefect_server import (
     read_run,
     record_all_that_can_be,
     see_that_it_is_unique,
+    spelled,
 )
 from tests.postgres import Postgres
 from tests.prefect_server import PrefectServer, prefect_server
@@ -210,6 +214,21 @@ def test_the_driver_is_given_the_same_moment_as_pythons_own_kind(dialect: Dialec
     assert bound(column, None, dialect) is None
     with pytest.raises(ValueError, match="timezone"):
         bound(column, datetime(2026, 11, 1), dialect)  # noqa: DTZ001 -- that is the point
+
+
+async def test_postgresql_gets_the_json_that_prefect_would_have_given_it(postgres_server: Postgres):
+    engine = create_engine(postgres_server.url(await postgres_server.create()))
+    column = JSON()
+    told = {"text": "路灯 ½", "many": 2**70, "none": None, "list": [1.5, True], 7: float("nan"), "half": [float("inf")]}
+    for value in (told, {name: one for name, one in told.items() if name != "many"}, [], None, "text"):
+        given = bound_json(column, value, postgresql.dialect())
+        theirs = _bound_json(column, value, postgresql.dialect())
+        async with engine.connect() as connection:
+            found = await connection.scalar(sa.select(sa.cast(sa.literal(given, postgresql.JSONB), postgresql.JSONB)))
+            assert found == json.loads(json.dumps(theirs))
+    await engine.dispose()
+    assert bound_json(column, [float("inf")], sqlite.dialect()) == [None]
+    assert json.loads(spelled(["\ud800"])) == ["\ud800"]
 
 
 async def test_what_one_task_run_did_is_not_lost_because_another_cannot_be_written(monkeypatch: pytest.MonkeyPatch):
