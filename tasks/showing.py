@@ -65,26 +65,28 @@ async def _draw(case: Case, run: FlowRun, *, others: bool) -> None:
     entries = (await ledger.as_left(case.number, seq=case.seq)).entries
     try:
         await _tag(case, run)
-        await _put(case.number, "markdown", _markdown(case, entries, book), of=case, run=run)
+        known = f"{case.number} · {moment_text(entries[-1].at, settings().locale)}"
+        await _put(case.number, "markdown", _markdown(case, entries, book), known=known, of=case, run=run)
         table = f"{case.number} clocks"
         if (clocks := _clocks(case, book)) or others or table in _shown:
-            await _put(table, "table", json.dumps(clocks, ensure_ascii=False), of=case, run=run)
+            await _put(table, "table", json.dumps(clocks, ensure_ascii=False), known=known, of=case, run=run)
     except (httpx.HTTPError, PrefectException) as fault:
         log.warning("%s cannot be shown in Prefect now: %s", case.number, fault)
 
 
-async def _put(name: str, type: str, data: str, *, of: Case, run: FlowRun) -> None:
-    """The artifact of the run as it is now; a later wake of the same worker changes it instead of adding one. Operators
-    look for a case among the runs: a key would cost Prefect a second copy of each artifact and an event (ADR 0012)."""
+async def _put(name: str, type: str, data: str, *, known: str, of: Case, run: FlowRun) -> None:
+    """The artifact of the run as it is now; a later wake of the same worker changes it instead of adding one, another
+    worker adds one, that is ``known`` by a later moment. Operators look for a case among the runs: a key would cost
+    Prefect a second copy of each artifact and an event (ADR 0012)."""
     id, before = _shown.get(name, (None, None))
     if hash(data) == before:
         return
     async with get_client() as client:
         if id is None:
-            new = ArtifactCreate(type=type, data=data, description=of.number, flow_run_id=run.id)
+            new = ArtifactCreate(type=type, data=data, description=known, flow_run_id=run.id)
             id = (await client.create_artifact(new)).id
         else:
-            await client.update_artifact(id, ArtifactUpdate(data=data))
+            await client.update_artifact(id, ArtifactUpdate(data=data, description=known))
     if of.is_closed:
         _shown.pop(name, None)
     else:

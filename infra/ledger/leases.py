@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -58,10 +59,24 @@ _COLUMNS = [
 _RUN = sa.select(*_COLUMNS).where(schema.cases.c.number == sa.bindparam("of"))
 
 
-def is_idle(now: datetime) -> sa.ColumnElement[bool]:
+def is_idle(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     """No activation holds the case at ``now`` (wall time)."""
     until = schema.cases.c.lease_until
     return sa.or_(until.is_(None), until <= now)
+
+
+_c = schema.cases.c
+_TAKE = (
+    sa.update(schema.cases)
+    .where(_c.number == sa.bindparam("of"), is_idle(sa.bindparam("at")))
+    .values(attempt=_c.attempt + 1, lease_until=sa.bindparam("until"))
+    .returning(_c.attempt, _c.unshown, _c.head, *_COLUMNS)
+)
+_HELD = sa.update(schema.cases).where(_c.number == sa.bindparam("of"), _c.attempt == sa.bindparam("by"))
+_HELD = _HELD.returning(*_COLUMNS)
+_RENEW, _RELEASE = _HELD.values(lease_until=sa.bindparam("until")), _HELD.values(lease_until=sa.null())
+_SHOWN = _HELD.values(unshown=sa.null())
+"""Made once: making them anew costs as much as carrying them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +98,22 @@ class Leases:
 
     async def take(self, number: str) -> Taken:
         """Take the case for one activation. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
-        c, now = schema.cases.c, wall()
-        taken = sa.update(schema.cases).where(c.number == number, is_idle(now))
-        taken = taken.values(attempt=c.attempt + 1, lease_until=now + LEASE)
+        now = wall()
         async with self._db.write_once() as connection:
-            row = (await connection.execute(taken.returning(c.attempt, c.unshown, c.head, *_COLUMNS))).first()
+            row = (await connection.execute(_TAKE, {"of": number, "at": now, "until": now + LEASE})).first()
             if row is None:
-                known = await connection.scalar(sa.select(c.number).where(c.number == number))
+                known = (await connection.execute(_RUN, {"of": number})).first()
                 raise LeaseHeld(number) if known else UnknownCase(number)
         attempt, unshown, head, *columns = row
         return Taken(attempt, unshown, head, Run(*columns))
 
     async def renew(self, number: str, attempt: int) -> None:
         """A retry needs more time. Raises :class:`StaleAttempt` when the case was taken by another activation."""
-        await self._mine(number, attempt, lease_until=wall() + LEASE)
+        await self._mine(number, attempt, _RENEW, until=wall() + LEASE)
 
     async def release(self, number: str, attempt: int) -> Run:
         """Give the case back. The answer tells whether it wants another wake already (a signal came meanwhile, P9)."""
-        return await self._mine(number, attempt, lease_until=None)
+        return await self._mine(number, attempt, _RELEASE)
 
     async def run(self, number: str) -> Run:
         """Raises :class:`UnknownCase`."""
@@ -151,7 +164,7 @@ class Leases:
 
     async def shown(self, number: str, attempt: int) -> None:
         """The run has shown it all. Raises :class:`StaleAttempt`."""
-        await self._mine(number, attempt, unshown=None)
+        await self._mine(number, attempt, _SHOWN)
 
     async def to_check(self, *, limit: int) -> list[Run]:
         """Open cases whose run was not looked at for longest, and from now on was. Only the pulse asks; it is noted."""
@@ -168,12 +181,10 @@ class Leases:
             await connection.execute(self._db.upsert(schema.beats), [{"name": PULSE, "at": wall()}])
         return found
 
-    async def _mine(self, number: str, attempt: int, **values: datetime | None) -> Run:
+    async def _mine(self, number: str, attempt: int, change: sa.Executable, **values: datetime) -> Run:
         """Change a case that this attempt holds; as it is then."""
-        c = schema.cases.c
-        own = sa.update(schema.cases).where(c.number == number, c.attempt == attempt).values(**values)
         async with self._db.write_once() as connection:
-            row = (await connection.execute(own.returning(*_COLUMNS))).first()
+            row = (await connection.execute(change, {"of": number, "by": attempt, **values})).first()
         if row is None:
             raise StaleAttempt(f"{number}: attempt {attempt} is over")
         return Run(*row)

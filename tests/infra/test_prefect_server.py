@@ -219,7 +219,14 @@ def test_the_driver_is_given_the_same_moment_as_pythons_own_kind(dialect: Dialec
 async def test_postgresql_gets_the_json_that_prefect_would_have_given_it(postgres_server: Postgres):
     engine = create_engine(postgres_server.url(await postgres_server.create()))
     column = JSON()
-    told = {"text": "路灯 ½", "many": 2**70, "none": None, "list": [1.5, True], 7: float("nan"), "half": [float("inf")]}
+    told = {
+        "text": "路灯 ½",
+        "many": 2**70 + 1,
+        "none": None,
+        "list": [1.5, True],
+        7: float("nan"),
+        "half": [float("inf")],
+    }
     for value in (told, {name: one for name, one in told.items() if name != "many"}, [], None, "text"):
         given = bound_json(column, value, postgresql.dialect())
         theirs = _bound_json(column, value, postgresql.dialect())
@@ -281,6 +288,19 @@ async def test_the_text_of_an_insert_is_kept(prefects_tables: AsyncEngine, cache
         put_in(orm_models.Artifact).on_conflict_do_nothing(index_elements=[column]) for column in ("id", "key")
     )
     assert one._generate_cache_key() != other._generate_cache_key()
+
+
+async def test_an_insert_that_updates_what_is_there_is_written_anew(
+    prefects_tables: AsyncEngine, cache_hits: list[str]
+):
+    own = orm_models.Artifact
+    id = uuid4()
+    async with AsyncSession(prefects_tables) as session:
+        for text in ("before", "after"):
+            put_in = insert(AsyncPostgresQueryComponents(), own).values(id=id, data=text)
+            await session.execute(put_in.on_conflict_do_update(index_elements=["id"], set_={"data": text}))
+        assert await session.scalar(sa.select(own.data)) == "after"
+    assert cache_hits == ["NO_CACHE_KEY"] * 2
 
 
 async def test_states_of_task_runs_are_put_in_once_by_a_text_that_is_kept(
