@@ -80,7 +80,7 @@ async def test_who_ends_a_case_takes_down_the_clocks_that_another_worker_drew(to
 
 
 async def clocks_drawn(town: Town, number: str) -> list[dict[str, Any]] | None:
-    """The newest table of the clocks of a case, as operators see it."""
+    """The newest table of the clocks of a case; operators tell it by the moment in its description."""
     wanted = {"artifacts": {"type": {"any_": ["table"]}}, "flow_runs": {"name": {"any_": [number]}}}
     found = await town.server.call("POST", "/artifacts/filter", **wanted, sort="CREATED_DESC")
     return json.loads(found[0]["data"]) if found else None
