@@ -65,7 +65,7 @@ async def _draw(case: Case, run: FlowRun, *, others: bool) -> None:
     entries = (await ledger.as_left(case.number, seq=case.seq)).entries
     try:
         await _tag(case, run)
-        known = f"{case.number} · {moment_text(entries[-1].at, settings().locale)}"
+        known = moment_text(entries[-1].at, settings().locale)
         await _put(case.number, "markdown", _markdown(case, entries, book), known=known, of=case, run=run)
         table = f"{case.number} clocks"
         if (clocks := _clocks(case, book)) or others or table in _shown:

@@ -67,7 +67,7 @@ async def test_prefect_shows_the_case_and_nothing_about_the_citizen(town: Town):
     shown = await until("two drawings", look, lambda found: len(found) >= 2)
     assert {artifact["type"] for artifact in shown} == {"markdown", "table"}
     assert {artifact["key"] for artifact in shown} == {None}, "the page of all artifacts is not filled with cases"
-    assert all(re.match(rf"{number} · \d{{4}}", artifact["description"]) for artifact in shown), "of which moment"
+    assert all(re.match(r"\d{4}", artifact["description"]) for artifact in shown), "of which moment"
     assert any(f"/desk/cases/{number}" in str(artifact["data"]) for artifact in shown)
     stored = b"".join(file.read_bytes() for file in town.server.home.glob("prefect.db*"))
     assert number.encode() in stored
