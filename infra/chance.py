@@ -23,6 +23,11 @@ def token() -> str:
     return secrets.token_urlsafe(16)
 
 
+def noise(count: int) -> bytes:
+    """``count`` unpredictable bytes."""
+    return secrets.token_bytes(count)
+
+
 def jitter(seconds: float, spread: float = 0.3) -> float:
     """``seconds`` varied by up to ``spread`` (a share) either way, so that repeats do not march in step."""
     return seconds * random.uniform(1 - spread, 1 + spread)  # noqa: S311 -- spreads load, guards nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         named = RULEBOOKS / self.rulebook
         return named if named.is_dir() else Path(self.rulebook)
 
-    @property
+    @cached_property
     def secret(self) -> str:
         """The secret key; the embedded default keeps its own in the data folder."""
         if value := self.secret_key.get_secret_value():

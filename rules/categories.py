@@ -51,7 +51,8 @@ class Names:
 
     def find(self, text: str) -> str | None:
         """The matter that a text names; ``None`` when none or several fit."""
-        return self._codes.get(SEPARATOR.join(_STEPS.split(text.strip().casefold())))
+        known = self._codes.get(text)
+        return known or self._codes.get(SEPARATOR.join(_STEPS.split(text.strip().casefold())))
 
 
 class _Node(Dated):

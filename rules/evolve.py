@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rules.case import Case, Entry
@@ -24,7 +24,7 @@ def fold(number: str, entries: Iterable[Entry]) -> Case:
 def evolve(case: Case | None, entry: Entry, *, number: str = "") -> Case:
     """The case after one more entry; the first entry (``complaint_received``) makes the case."""
     if case is None:
-        case = _received(number, entry)
+        return _received(number, entry)
     changes: dict[str, Any] = {"seq": case.seq + 1, "updated_at": entry.at}
     changes |= consequences(case, entry)
     if own := _OWN.get(entry.kind):
@@ -45,7 +45,14 @@ def _received(number: str, entry: Entry) -> Case:
         district=d.get("district"),
         anonymous=d.get("anonymous", False),
         confidential=d.get("confidential", False),
+        seq=1,
+        updated_at=entry.at,
+        **consequences(_NOTHING_YET, entry),
     )
+
+
+_NOTHING_YET = Case(number="", rulebook="", process="", opened_at=datetime.min.replace(tzinfo=UTC))
+"""What a first entry has consequences for: rows of files come by the thousand, and a case is made once for each."""
 
 
 def _stage_entered(case: Case, entry: Entry) -> dict[str, Any]:

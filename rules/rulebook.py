@@ -167,6 +167,7 @@ class Rulebook:
         row = self.tables["callback"].first(at, answer=answer, solved=solved, satisfied=satisfied)
         return Decided(row.cells["verdict"], row.id) if row else Decided("accepted")
 
+    @remembered
     def channels(self) -> Mapping[str, Mapping[str, str]]:
         """Channel code -> labels by language (``zh``, ``en``)."""
         rows = self.tables["channels"].rows
