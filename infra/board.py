@@ -2,9 +2,9 @@
 hour, when the case has come to rest.
 
 A case that is acted upon three times within seconds would be drawn three times for nobody; a drawing costs Prefect as
-much as going to sleep and waking. States and task runs are told at once, the drawing of the case a few seconds later
-when other cases wait for the worker. Where no board is kept, as in a worker that ends with its run, everything is drawn
-at once (ADR 0012).
+much as going to sleep and waking. States and task runs are told at once, the drawing of the case some seconds later
+while other cases wait for the worker. Where no board is kept, as in a worker that ends with its run, everything is
+drawn at once (ADR 0012).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from dataclasses import dataclass
 
 log = logging.getLogger("minsheng.board")
 
-REST = 5.0
+REST = 15.0
 """Seconds that a case must be left alone before it is drawn in the rush hour."""
-LONGEST = 30.0
+LONGEST = 60.0
 """Seconds after which it is drawn although it still moves."""
+LOOK = 1.0
+"""Seconds between two looks whether the rush is over."""
 AT_ONCE = 4
 MOST = 200
 """Drawings that may wait: who comes with one more draws the oldest first, so that a worker that never rests takes up
@@ -62,13 +64,14 @@ class Board:
                 await self._draw_few(self._due(at=float("inf"))[:AT_ONCE])
 
     async def keep(self) -> None:
-        """Until cancelled: draw what is due, in its order; one name is never drawn twice at the same time."""
+        """Until cancelled: draw what is due, in its order, and all as soon as nobody is kept waiting by it; one name is
+        never drawn twice at the same time."""
         loop = asyncio.get_running_loop()
         while True:
             await self._more.wait()
             first = min((one.due for one in self._waiting.values()), default=loop.time())
-            await asyncio.sleep(first - loop.time())  # nothing can be due before
-            await self._draw(self._due(at=loop.time()))
+            await asyncio.sleep(min(first - loop.time(), LOOK))
+            await self._draw(self._due(at=loop.time() if self._busy() else float("inf")))
 
     async def clear(self) -> None:
         """Draw everything that waits now."""

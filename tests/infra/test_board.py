@@ -52,6 +52,7 @@ async def test_when_nobody_else_waits_it_is_drawn_at_once(draw, drawn):
 
 async def test_when_the_rush_is_over_nobody_waits_for_the_drawings_of_others(draw, drawn, monkeypatch):
     monkeypatch.setattr(board, "REST", 3600.0)
+    monkeypatch.setattr(board, "LOOK", 3600.0)
     others = ["B"]
     async with board_kept(lambda: bool(others)):
         await post("A", draw("A1"))
@@ -61,6 +62,19 @@ async def test_when_the_rush_is_over_nobody_waits_for_the_drawings_of_others(dra
         await post("A", draw("A2"))
         assert drawn == ["A2"]
     assert drawn == ["A2", "B1"]
+
+
+async def test_when_the_rush_is_over_all_that_waits_is_drawn(draw, drawn, monkeypatch):
+    monkeypatch.setattr(board, "REST", 3600.0)
+    monkeypatch.setattr(board, "LOOK", 0.01)
+    others = ["C"]
+    async with board_kept(lambda: bool(others)):
+        for name in ("A", "B"):
+            await post(name, draw(name))
+        await asyncio.sleep(0.1)
+        assert drawn == []
+        others.clear()
+        await reaches(drawn, ["A", "B"])
 
 
 async def test_of_a_case_that_moves_only_the_last_is_drawn_when_it_rests(draw, drawn, monkeypatch):
