@@ -23,8 +23,8 @@ one key. Until November 2026 Fernet sealed, in twice the bytes and ten times the
 _NONCE = 12
 
 
-class WrongKey(ValueError):
-    """The value was sealed with another secret key, or changed since."""
+class WrongKey(Exception):
+    """The value was sealed with another secret key, or changed since: the operator's to mend, and no letter's fault."""
 
 
 def sealed(value: dict[str, Any]) -> bytes:

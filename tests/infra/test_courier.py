@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from pydantic import SecretStr
 
 from infra.ledger import Ledger, Person
+from infra.ledger.seal import WrongKey
 from infra.mail import courier as courier_module
 from infra.mail.courier import ATTEMPTS, BREAK, HOLD, NO_ADDRESS, Courier, Delivered, next_attempt
 from infra.mail.smtp import LETTER_SECONDS, Mailer
@@ -211,6 +213,22 @@ async def test_with_the_real_ledger(ledger: Ledger, carried: Callable):
         assert await ours.deliver() == Delivered()
         await ours.close()
     assert [letter.status for letter in await ledger.letters(number)] == ["sent"] * COUNT
+
+
+async def test_a_letter_whose_person_cannot_be_read_for_want_of_the_key_is_not_given_up(
+    ledger: Ledger, carried: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    number = (await ledger.submit(FUMES, Person(email=CITIZEN_MAIL), at=MONDAY, key=None)).case.number
+    await carried(ledger, number)
+    other = Settings(secret_key=SecretStr("another key, and long enough to be accepted"))
+    async with mail_server() as server:
+        ours = courier(ledger, server.url)
+        with monkeypatch.context() as patch, pytest.raises(WrongKey, match="MINSHENG_SECRET_KEY"):
+            patch.setattr("infra.ledger.seal.settings", lambda: other)
+            await ours.deliver(number)
+        with time_machine.travel(wall() + HOLD + timedelta(seconds=1)):
+            assert (await ours.deliver(number)).sent == COUNT
+        await ours.close()
 
 
 @pytest.fixture
