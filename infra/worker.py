@@ -39,6 +39,8 @@ DRAIN_SECONDS = 6
 """How long runs may finish their step after SIGTERM; the supervisor kills after ten."""
 LEAVING_SECONDS = 3
 """How long connections may take to close after that; what hangs is cut off, because the ledger makes it harmless."""
+LOOK_IN_A_RUSH = 5.0
+"""Seconds between two looks for runs that nobody rang for, while cases wait that somebody did ring for."""
 MISSED = 500
 """Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
 
@@ -68,6 +70,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._rung: dict[str, None] = {}
         self._again: set[str] = set()
         self._more = asyncio.Event()
+        self._looked = float("-inf")
         self._draining = False
         self._main: asyncio.Task[Any] | None = None
         self._leaving: asyncio.Future[None] | None = None
@@ -164,7 +167,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return WarmResult(status_code=0, identifier=str(flow_run.id))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        return [] if self._draining else await super().get_and_submit_flow_runs()
+        """What nobody rang for. A look costs Prefect's server as much as carrying a case on, and finds mostly runs that
+        wait for their turn here already."""
+        at = asyncio.get_running_loop().time()
+        if self._draining or (self._rung and at < self._looked + LOOK_IN_A_RUSH):
+            return []
+        self._looked = at
+        return await super().get_and_submit_flow_runs()
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """A run of a case is as good as a ring; any other run is claimed by Pending, as every worker does."""

@@ -50,6 +50,28 @@ def test_the_parts_of_the_engine_that_are_left_out_are_where_they_were():
     assert parameters(engine.AsyncFlowRunEngine.set_state) == ["self", "state", "force"]
 
 
+async def test_while_cases_wait_their_turn_the_worker_seldom_looks_for_what_nobody_rang_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    looks = []
+
+    async def look(self: BaseWorker) -> list[FlowRun]:
+        looks.append(self)
+        return []
+
+    monkeypatch.setattr(BaseWorker, "get_and_submit_flow_runs", look)
+    worker = WarmWorker(work_pool_name="complaints")
+    for _ in range(2):
+        await worker.get_and_submit_flow_runs()
+    assert len(looks) == 2
+    worker._hear("QD000000-A")
+    await worker.get_and_submit_flow_runs()
+    assert len(looks) == 2
+    monkeypatch.setattr("infra.worker.LOOK_IN_A_RUSH", 0.0)
+    await worker.get_and_submit_flow_runs()
+    assert len(looks) == 3
+
+
 def a_run(**more: object) -> FlowRun:
     return FlowRun.model_validate({"id": uuid4(), "flow_id": uuid4(), "name": "QD000000-A", **more})
 
