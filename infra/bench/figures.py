@@ -62,7 +62,7 @@ async def read(town: Town) -> Reading:
             rows = Counter({name: await _count(connection, sql) for name, sql in asked.items()})
     finally:
         await engine.dispose()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         calls = Counter((await http.get(f"{town.plan.prefect}{CALLS}")).json())
     return Reading(rows, calls, processor(town.roots()))
 

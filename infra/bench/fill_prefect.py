@@ -56,7 +56,7 @@ FROM task k JOIN task_run t ON t.id = k.old JOIN task_run_state s ON s.task_run_
 
 async def one_asleep(town: Town) -> None:
     """Submit a complaint that nobody answers. Raises :class:`TimeoutError` when its run does not go to sleep."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         (await http.post(f"{town.plan.portal}/api/v1/complaints", json=COMPLAINT)).raise_for_status()
     connection = await asyncpg.connect(town.prefect_url.replace("+asyncpg", ""))
     try:
