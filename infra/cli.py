@@ -120,8 +120,10 @@ def submit(
     data: Data = None,
 ) -> None:
     """Put complaints from files in: through the portal when one runs, else straight into the ledger."""
+    from infra.garbage import seldom_collected
     from infra.intake_files import submit_files
 
+    seldom_collected()
     raise typer.Exit(submit_files(files, straight=straight))
 
 

@@ -21,7 +21,6 @@ from typing import Any
 
 from typer import echo
 
-from infra.garbage import seldom_collected
 from infra.intake_rows import FIELDS, REQUIRED, BadFile, Row, check_path, read_rows
 from infra.intake_ways import Keyed, LedgerWay, PortalWay, RowFault, Way
 from infra.settings import settings
@@ -51,7 +50,6 @@ def submit_files(paths: list[Path], *, straight: bool = False) -> int:
     """Put every good row in, name every bad one; the exit code. ``straight`` passes a portal by."""
     for path in paths:
         check_path(path)
-    seldom_collected()
     tally = Tally()
     with _way(straight=straight) as (way, where):
         for path in paths:
