@@ -167,8 +167,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return WarmResult(status_code=0, identifier=str(flow_run.id))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """What nobody rang for. A look costs Prefect's server as much as carrying a case on, and finds mostly runs that
-        wait for their turn here already."""
+        """What nobody rang for. A look costs Prefect's server more than half of what carrying a case on does, and finds
+        mostly runs that wait for their turn here already."""
         at = asyncio.get_running_loop().time()
         if self._draining or (self._rung and at < self._looked + LOOK_IN_A_RUSH):
             return []

@@ -19,7 +19,7 @@ from infra.settings import settings
 
 _AES_GCM = b"\x01"
 """What a sealed value begins with: AES-256-GCM (NIST SP 800-38D), then 12 bytes of chance, which do for 2^32 values of
-one key. Until November 2026 Fernet sealed, in twice the bytes and ten times the time; its values begin with ``g``."""
+one key. Until November 2026 Fernet sealed, in 1.7 times the bytes and five times the time; its begin with ``g``."""
 _NONCE = 12
 
 
