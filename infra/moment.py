@@ -78,7 +78,7 @@ def _anchor() -> Anchor | None:
     if not path:
         return _floor
     try:
-        stamp = (path, Path(path).stat().st_mtime_ns)
+        stamp = (path, os.stat(path).st_mtime_ns)  # noqa: PTH116 -- asked at every turn; a Path costs more than the look
     except FileNotFoundError:
         return _floor
     if _cache is None or _cache[0] != stamp:

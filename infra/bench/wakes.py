@@ -70,8 +70,8 @@ async def _measure(count: int) -> dict[str, Any]:
                     seconds = time.monotonic() - began
     (first, held), (last, holds) = next(one for one in series if one[0] >= WARM * count), series[-1]
     return {
-        "wakes": series[-1][0], "wakes_per_s": round(series[-1][0] / seconds, 1), "worker_mb": holds,
-        "growth_mb_per_10000": round((holds - held) / max(1, last - first) * 10_000, 2), "series": series, "missed": missed,
+        "wakes": series[-1][0], "missed": missed, "wakes_per_s": round(series[-1][0] / seconds, 1), "worker_mb": holds,
+        "growth_mb_per_10000": round((holds - held) / max(1, last - first) * 10_000, 2), "series": series,
         "calls_per_wake": {name: round(n / last, 2) for name, n in prefect.calls.most_common(12)},
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -13,7 +13,11 @@ from infra.ledger.database import Database
 from infra.ledger.history import ACTIVE, CALLED_OFF, DEPLOY, Step
 from infra.ledger.history import keep as keep_step
 from infra.moment import now
+from infra.together import Together
 from rules.rulebook import Rulebook, build, load, version_of
+
+AT_ONCE = 200
+"""Who asks for the rulebook in force at the same time."""
 
 _built: dict[str, Rulebook] = {}
 """Version -> rulebook. A version never changes and takes half a second to build and check: once per process."""
@@ -28,6 +32,7 @@ class Shelf:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._asked = Together(self._active, most=AT_ONCE)
 
     async def activate(
         self, files: Mapping[str, str], *, at: datetime, by: str = DEPLOY, note: str = "", authors: tuple[str, ...] = ()
@@ -43,12 +48,27 @@ class Shelf:
         return _built[version]
 
     async def active(self, at: datetime | None = None) -> Rulebook:
-        """The version in force at a moment of case time (default: now). Raises :class:`NoRulebook`."""
+        """The version in force at a moment of case time (default: now). Raises :class:`NoRulebook`.
+
+        Who asks while others wait for the answer asks together with those who come next: in a rush the question is a
+        quarter of what a submission costs the portal.
+        """
+        return await self._asked.ask(at or now())
+
+    async def _active(self, moments: Sequence[datetime]) -> list[Rulebook]:
+        """For each moment; one question for all of them, unless a version took force in between."""
+        newest = max(moments)
         async with self._db.read() as connection:
-            version = await in_force(connection, at or now())
-            if version is None:
-                raise NoRulebook("no rulebook is active; run `minsheng deploy`")
-            return await self.on(connection, version)
+            since = (await connection.execute(_NEWEST, {"at": newest})).one_or_none()
+            versions = [
+                since.version if since and since.active_from <= at else await in_force(connection, at) for at in moments
+            ]
+            return [await self._on_shelf(connection, version) for version in versions]
+
+    async def _on_shelf(self, connection: AsyncConnection, version: str | None) -> Rulebook:
+        if version is None:
+            raise NoRulebook("no rulebook is active; run `minsheng deploy`")
+        return await self.on(connection, version)
 
     async def version(self, version: str) -> Rulebook:
         """A version that some case was opened under. Raises :class:`NoRulebook`."""
@@ -78,7 +98,7 @@ _called_off = sa.exists().where(
     _later.c.active_from == _h.active_from,
     _later.c.id > _h.id,
 )
-_stands = sa.select(_h.version).where(_h.state == ACTIVE, ~_called_off).limit(1)
+_stands = sa.select(_h.version, _h.active_from).where(_h.state == ACTIVE, ~_called_off).limit(1)
 _FIRST = _stands.order_by(_h.active_from, _h.id)
 _NEWEST = _stands.where(_h.active_from <= sa.bindparam("at")).order_by(_h.active_from.desc(), _h.id.desc())
 """Statements that every submission asks are made once: SQLAlchemy's work on them is a good part of a submission."""

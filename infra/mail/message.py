@@ -17,6 +17,9 @@ from infra.moment import wall
 from rules.case import Entry
 
 _LINE_BREAK = re.compile(r"[\r\n]")
+_BETWEEN = "=_minsheng"
+"""Between the parts of a mail. They are written in base64, in which "=_" cannot occur (RFC 2045, 6.7), so nobody has to
+look whether it does, as the package would: a fifth of what it costs to write a mail down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ def message(composed: Composed, letter: Letter, envelope: Envelope, *, root: str
     Written in the older classes of the ``email`` package: the newer ones take every header apart that they are given,
     and were a tenth of what a whole life cost the worker.
     """
-    mail = MIMEMultipart("alternative")
+    mail = MIMEMultipart("alternative", boundary=_BETWEEN)
     mail["From"] = _address(envelope.sender, "民声 Minsheng")
     mail["To"] = _address(envelope.to, envelope.to_name)
     if envelope.reply_to:

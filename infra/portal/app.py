@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +37,9 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        getting_ready = asyncio.create_task(services.get_ready())
         yield
+        getting_ready.cancel()
         await services.close()
 
     app = FastAPI(

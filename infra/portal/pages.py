@@ -14,8 +14,13 @@ from infra.portal.services import Services
 LANGUAGE_COOKIE = "lang"
 
 
-def services(request: Request) -> Services:
-    """The services of this portal (a dependency)."""
+async def services(request: Request) -> Services:
+    """The services of this portal (a dependency). FastAPI hands one that is not ``async`` to another thread and waits
+    for it, which costs more than the rest of its work on the dependencies of a request."""
+    return services_of(request)
+
+
+def services_of(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 
@@ -28,7 +33,7 @@ def locale_of(request: Request) -> str:
             return wanted
     first = request.headers.get("accept-language", "").split(",")[0].strip()[:2].lower()
     fits = [name for name in known if first and name.startswith(first)]
-    return fits[0] if fits else services(request).settings.locale
+    return fits[0] if fits else services_of(request).settings.locale
 
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:

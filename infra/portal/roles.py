@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -33,26 +33,27 @@ class Foreign(Exception):
 
 
 def signed_in(request: Request) -> Session:
-    """Who is signed in (a dependency). Raises :class:`NotSignedIn`."""
+    """Who is signed in. Raises :class:`NotSignedIn`."""
     try:
         return access.read_session_token(request.cookies.get(COOKIE, ""))
     except access.LinkFault as fault:
         raise NotSignedIn from fault
 
 
-def needs(*roles: str) -> Callable[[Request], Session]:
-    """A dependency: who is signed in, when the role is one of ``roles``. Raises :class:`NotAllowed`."""
+def needs(*roles: str) -> Callable[[Request], Awaitable[Session]]:
+    """A dependency: who is signed in, when the role is one of ``roles``, or any if none is named. ``async``, as all of
+    them: FastAPI would hand it to another thread. Raises :class:`NotSignedIn` and :class:`NotAllowed`."""
 
-    def check(request: Request) -> Session:
+    async def check(request: Request) -> Session:
         session = signed_in(request)
-        if session.role not in roles:
+        if roles and session.role not in roles:
             raise NotAllowed(session, roles)
         return session
 
     return check
 
 
-def own_page(request: Request) -> None:
+async def own_page(request: Request) -> None:
     """A dependency of everything that acts: the browser says that the form stands on a page of ours.
 
     The session cookie is not sent along from elsewhere either (``SameSite=Strict``); this also holds for browsers that
@@ -65,7 +66,7 @@ def own_page(request: Request) -> None:
 
 
 AtDesk = Depends(needs(DESK))
-AnyRole = Depends(signed_in)
+AnyRole = Depends(needs())
 Owner = Depends(needs(PROCESS_OWNER))
 Approver = Depends(needs(APPROVER))
 Workbench = Depends(needs(PROCESS_OWNER, APPROVER))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from infra.ledger import Ledger, Recorded, UnknownCase
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.ledger import Ledger, NoRulebook, Recorded, UnknownCase
 from infra.mail.courier import Courier
 from infra.orchestrator import Orchestrator
 from infra.portal.metrics import count_entries
@@ -25,6 +27,14 @@ class Services:
     orchestrator: Orchestrator | None = None
     courier: Courier | None = None
     trials: Trials | None = None
+
+    async def get_ready(self) -> None:
+        """Read the rulebook in force, half a second of work, before anybody waits for it. Where there is none yet, or
+        no database, whoever comes first waits as long."""
+        try:
+            await self.ledger.active()
+        except (NoRulebook, SQLAlchemyError, OSError) as fault:
+            log.info("the rulebook is read with the first request: %s", fault)
 
     async def follow_up(self, recorded: Recorded) -> None:
         """After a signal was stored: wake the run if the case moves, and send the letters that were decided.

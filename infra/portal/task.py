@@ -13,7 +13,7 @@ from infra.locale import say
 from infra.moment import now
 from infra.portal import views
 from infra.portal.links import Opened, SpentLink, carry_out, open_link
-from infra.portal.pages import locale_of, page, services
+from infra.portal.pages import locale_of, page, services, services_of
 from infra.portal.services import Services
 from infra.wording import field_faults, party_name, refusal_text, term
 from rules.case import Complaint, Role
@@ -96,7 +96,7 @@ async def spent_page(request: Request, opened: Opened | None) -> HTMLResponse:
     locale = locale_of(request)
     if opened is None:
         return page(request, "spent", status=410, case=None, how="", track_url="")
-    complaint = await services(request).ledger.complaint(opened.case.number)
+    complaint = await services_of(request).ledger.complaint(opened.case.number)
     return page(
         request, "spent", status=410,
         case=views.facts(opened.case, complaint, opened.book, locale),

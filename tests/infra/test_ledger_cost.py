@@ -54,6 +54,12 @@ async def test_what_others_wrote_costs_one_statement_more(ledger: Ledger, ledger
     assert len(nothing) == 2  # case row, new entries
 
 
+async def test_who_asks_for_the_rules_at_the_same_time_asks_once(ledger: Ledger, now: datetime):
+    with statements(ledger) as sent:
+        books = await asyncio.gather(*(ledger.active(now) for _ in range(50)))
+    assert (len(sent), len({one.version for one in books})) == (1, 1)
+
+
 async def test_a_submission_costs_a_few_statements(ledger: Ledger, now: datetime):
     with statements(ledger) as sent:
         await ledger.submit(lives.NOISE, lives.ZHANG, at=now, key="form")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,13 +12,15 @@ import pytest
 
 from infra.access import TaskLink, sign_in_token, task_token
 from infra.chance import token
-from infra.ledger import Ledger
+from infra.ledger import Ledger, rulebooks
+from infra.ledger.migrations import upgrade
 from infra.moment import now
 from infra.portal.app import create_app
 from infra.portal.services import Services
 from infra.settings import settings
 from rules.case import Signal
 from rules.decide import PROCEED
+from tests.conftest import apart
 
 NOISE = {"channel": "web", "subject": "半夜施工噪声", "description": "工地每天凌晨打桩", "address": "市南区香港中路"}
 UNCLEAR = {"channel": "web", "subject": "qwerty", "description": "asdf"}
@@ -46,6 +50,35 @@ async def submitted(portal: httpx.AsyncClient, ledger: Ledger, matter: dict[str,
 async def link(ledger: Ledger, number: str, role: str) -> str:
     own = (await ledger.case(number)).open_assignments(role)[0]
     return task_token(TaskLink(number, own.id, own.party))
+
+
+async def test_no_page_is_handed_to_a_thread(portal, sqlite_ledger: Ledger):
+    """A dependency that is not ``async`` is, and costs more than the rest of them."""
+    before = set(threading.enumerate())
+    receipt = await submitted(portal, sqlite_ledger)
+    await portal.post(f"/login/{sign_in_token('desk', token())}")
+    for path in (receipt["tracking_url"], "/desk", f"/desk/cases/{receipt['number']}"):
+        assert (await portal.get(path)).status_code == 200
+    await portal.post("/logout")
+    assert [one.name for one in {*threading.enumerate()} - before if one.name.startswith("AnyIO")] == []
+
+
+async def test_the_rules_are_read_before_anybody_waits_for_them(sqlite_ledger: Ledger, monkeypatch):
+    """A portal that was just started answers its first citizen as quickly as the next."""
+    monkeypatch.setattr(rulebooks, "_built", {})
+    services = Services(ledger=sqlite_ledger, settings=settings())
+    await services.get_ready()
+    assert list(rulebooks._built) == [(await sqlite_ledger.active()).version]
+
+
+async def test_a_portal_without_rules_starts_all_the_same(tmp_path, caplog):
+    caplog.set_level("INFO")
+    url = f"sqlite+aiosqlite:///{tmp_path}/empty.db"
+    apart(partial(upgrade, url))
+    ledger = Ledger(url)
+    await Services(ledger=ledger, settings=settings()).get_ready()
+    await ledger.close()
+    assert "read with the first request" in caplog.text
 
 
 async def test_a_complaint_gets_a_number_a_key_and_an_address(portal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -67,6 +68,14 @@ async def test_the_version_of_a_case_is_the_one_in_force_when_it_was_received(
     assert (await lives.received(ledger, now + 6 * DAY)).rulebook == book.version
     assert (await lives.received(ledger, now + 7 * DAY)).rulebook == newer
     assert (await ledger.active(now - 100 * DAY)).version == book.version
+
+
+async def test_who_asks_together_is_told_the_rules_of_their_own_moment(ledger: Ledger, book: Rulebook, book_files, now):
+    version = await approved(ledger, quicker(book_files), now)
+    await versions.activate(ledger, version, by="王科", at=now, active_from=now + DAY)
+    moments = (now - 3000 * DAY, now, now + DAY, now + 2 * DAY)
+    books = await asyncio.gather(*(ledger.active(at) for at in moments))
+    assert [one.version for one in books] == [book.version, book.version, version, version]
 
 
 async def test_nobody_approves_what_they_have_worked_on(ledger: Ledger, book_files, now):
