@@ -19,7 +19,7 @@ from rules.case import Entry
 _LINE_BREAK = re.compile(r"[\r\n]")
 _BETWEEN = "=_minsheng"
 """Between the parts of a mail. They are written in base64, in which "=_" cannot occur (RFC 2045, 6.7), so nobody has to
-look whether it does, as the package would: a fifth of what it costs to write a mail down."""
+look whether it does, as the package would: a sixth of what it costs to write a mail down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
