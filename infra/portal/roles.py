@@ -41,12 +41,12 @@ def signed_in(request: Request) -> Session:
 
 
 def needs(*roles: str) -> Callable[[Request], Awaitable[Session]]:
-    """A dependency: who is signed in, when the role is one of ``roles``, or any if none is named. ``async``, as all of
-    them: FastAPI would hand it to another thread. Raises :class:`NotSignedIn` and :class:`NotAllowed`."""
+    """A dependency: who is signed in, when the role is one of ``roles``. ``async``, as all of them: FastAPI would hand
+    it to another thread. Raises :class:`NotSignedIn` and :class:`NotAllowed`."""
 
     async def check(request: Request) -> Session:
         session = signed_in(request)
-        if roles and session.role not in roles:
+        if session.role not in roles:
             raise NotAllowed(session, roles)
         return session
 
@@ -66,7 +66,7 @@ async def own_page(request: Request) -> None:
 
 
 AtDesk = Depends(needs(DESK))
-AnyRole = Depends(needs())
+AnyRole = Depends(needs(*HOMES))
 Owner = Depends(needs(PROCESS_OWNER))
 Approver = Depends(needs(APPROVER))
 Workbench = Depends(needs(PROCESS_OWNER, APPROVER))
