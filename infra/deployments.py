@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import yaml
 
-from infra.flow_form import forms_of
+from infra.flow_form import code_version, forms_of
 from infra.mistakes import Mistake
 from infra.prefect_api import PrefectApi, PrefectAway
 from infra.rulebook_files import read_folder
@@ -114,11 +114,19 @@ async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]
     await make_pool(api_url)
     async with _prefect_at(api_url) as prefect:
         wanted = described()
-        forms = asyncio.create_task(forms_of(one["entrypoint"] for one in wanted if _has_form(one)))
+        forms = asyncio.create_task(_forms(prefect, [one for one in wanted if _has_form(one)]))
         for one in sorted(wanted, key=_has_form):  # the forms take seconds; meanwhile the others are put in place
             form = (await forms)[one["entrypoint"]] if _has_form(one) else None
             await _upsert(prefect, one, pulse_seconds=pulse_seconds, form=form)
         return [f"{_flow(one)}/{one['name']}" for one in wanted]
+
+
+async def _forms(prefect: PrefectApi, asked: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """Entrypoint -> form: as this very code gave them to Prefect before, else made anew, which takes seconds."""
+    known = [await prefect.ask("GET", f"/deployments/name/{_flow(one)}/{one['name']}") for one in asked]
+    if all(made and made["version"] == code_version() for made in known):
+        return {one["entrypoint"]: made["parameter_openapi_schema"] for one, made in zip(asked, known, strict=True)}
+    return await forms_of(one["entrypoint"] for one in asked)
 
 
 @asynccontextmanager
@@ -187,7 +195,7 @@ async def _upsert(
         "enforce_parameter_schema": False,
     }
     if form is not None:
-        body["parameter_openapi_schema"] = form
+        body |= {"parameter_openapi_schema": form, "version": code_version()}
     upserted: Mapping[str, Any] | None = await prefect.ask("POST", "/deployments/", body)
     if upserted is None:
         raise PrefectAway(f"there is no work pool {POOL}; run `minsheng deploy`")

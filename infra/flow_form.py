@@ -9,9 +9,15 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 from infra.mistakes import Mistake
+from infra.settings import ROOT
+from rules.reading import version_of
+
+CODE = ("rules", "infra", "tasks", "flows")
 
 
 async def forms_of(entrypoints: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -26,6 +32,13 @@ async def forms_of(entrypoints: Iterable[str]) -> dict[str, dict[str, Any]]:
         raise Mistake(f"a flow of the workbench cannot be loaded: {last}")
     found: dict[str, dict[str, Any]] = json.loads(told)
     return found
+
+
+@cache
+def code_version() -> str:
+    """Changes with every character of our code and with Prefect: as long as it is the same, so are the forms."""
+    ours = {str(path): path.read_text("utf-8") for folder in CODE for path in ROOT.glob(f"{folder}/**/*.py")}
+    return version_of({**ours, "prefect": version("prefect")})
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ from infra.up.ports import LOCAL
 PULSE = 60
 FAST_PULSE = 5
 """Seconds. With ``--speed`` a minute on the wall is days of case time; due clocks must be seen sooner."""
+PATIENCE = 180
+"""Seconds until Prefect must be well, which makes its database at the first start; the worker waits for it."""
 
 
 def minsheng(*arguments: str) -> tuple[str, ...]:
@@ -25,7 +27,7 @@ def minsheng(*arguments: str) -> tuple[str, ...]:
 def prefect_server(plan: Plan) -> Part:
     command = (*SERVER_COMMAND, "--host", LOCAL, "--port", str(plan.prefect_port))
     healthy = partial(answers, f"{plan.api}/health")
-    return Part(name="Prefect", command=command, healthy=healthy, patience=180, serves=True, nice=STAND_BACK)
+    return Part(name="Prefect", command=command, healthy=healthy, patience=PATIENCE, serves=True, nice=STAND_BACK)
 
 
 def mail_catcher(plan: Plan) -> Part:
@@ -52,4 +54,5 @@ def worker(plan: Plan) -> Part:
     name = f"up-{letters(4)}"  # a name of its own: the heartbeat of an earlier worker proves nothing
     options = ("--pool", POOL, "--type", "warm", "--limit", str(AT_ONCE), "--name", name)
     command = (*WORKER_COMMAND, *options)
-    return Part(name="worker", command=command, healthy=lambda: worker_online(plan.api, name), nice=STAND_BACK)
+    healthy = partial(worker_online, plan.api, name)
+    return Part(name="worker", command=command, healthy=healthy, patience=2 * PATIENCE, nice=STAND_BACK)

@@ -15,7 +15,7 @@ from typing import Any
 
 from infra.access import APPROVER, PROCESS_OWNER
 from infra.demo.play import Demo
-from infra.deployments import deploy, make_pool
+from infra.deployments import deploy
 from infra.mistakes import Mistake
 from infra.moment import run_at
 from infra.settings import settings
@@ -81,16 +81,16 @@ def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
 
 
 def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
-    """The ledger, then the servers side by side, then what needs them."""
+    """The ledger, then all parts side by side; the worker waits for Prefect by itself."""
     prepare(plan)
     if plan.prefect_port:
         tree.spawn(prefect_server(plan))
     if plan.mailbox_port:
         tree.spawn(mail_catcher(plan))
     tree.spawn(portal(plan))
-    tree.wait(*tree.running)
-    _tell_prefect(partial(make_pool, plan.api), tree)
+    servers = list(tree.running)
     tree.spawn(worker(plan))
+    tree.wait(*servers)
     _deploy(plan, tree, pulse=pulse)
     tree.wait("worker")
 

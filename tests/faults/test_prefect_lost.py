@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
+from typing import Any
 
+import httpx
 import pytest
 
-from infra.deployments import deploy
+from infra.deployments import BASE_JOB_TEMPLATE, POOL, deploy
 from tests.prefect_server import PrefectServer, Town, until
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,38 @@ async def test_an_answer_given_while_prefect_is_away_is_acted_upon_when_it_is_ba
 
     await town.pulse()
     await town.rests(asleep, "feedback")
+
+
+async def test_a_worker_that_comes_before_prefect_waits_for_it_and_makes_its_pool(town: Town):
+    town.worker.kill()
+    town.server.process.kill()
+    for file in town.server.home.glob("prefect.db*"):
+        file.unlink()
+    said = town.worker.text.count("waits for Prefect")
+    town.worker.start()
+
+    async def waits() -> bool:
+        return town.worker.text.count("waits for Prefect") > said
+
+    await until("the worker to wait", waits)
+    assert town.worker.running is not None
+    assert town.worker.running.poll() is None, "it did not end"
+    town.server.process.start()
+    await asyncio.to_thread(town.server.wait)
+
+    workers = partial(town.server.call, "POST", f"/work_pools/{POOL}/workers/filter", limit=5)
+    await until("its heartbeat", lambda: without_fault(workers))
+    pool = await town.server.call("GET", f"/work_pools/{POOL}")
+    assert pool["base_job_template"] == BASE_JOB_TEMPLATE
+    await deploy(town.server.api, pulse_seconds=3600)
+
+
+async def without_fault(look: Callable[[], Awaitable[Any]]) -> Any:
+    """What it finds; nothing as long as there is no such thing."""
+    try:
+        return await look()
+    except httpx.HTTPStatusError:
+        return None
 
 
 async def test_a_lost_prefect_database_is_filled_again_from_the_ledger(town: Town, asleep: str):

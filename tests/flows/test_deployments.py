@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from infra import deployments
 from infra.deployments import POOL, deploy, described, worker_environment
 from infra.settings import ROOT, RULEBOOKS, settings
 from tests.prefect_server import ENDED, PREFECT, PrefectServer, Process, Town, surroundings, until
@@ -53,6 +54,35 @@ async def test_a_flow_of_the_workbench_says_what_it_asks_for(prefect_server: Pre
     made = await prefect_server.call("GET", "/deployments/name/backtest/backtest")
     assert {*made["parameter_openapi_schema"]["required"]} == {"since", "rulebook"}
     assert made["parameter_openapi_schema"]["properties"]["since"]["format"] == "date"
+
+
+async def test_the_forms_are_made_anew_for_other_code_only(
+    prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
+):
+    await deploy(prefect_server.api)
+    asked: list[str] = []
+
+    async def made_anew(entrypoints: Iterable[str]) -> dict[str, dict[str, object]]:
+        asked.extend(entrypoints)
+        return {entrypoint: {"title": "made anew", "required": ["since"]} for entrypoint in asked}
+
+    async def form() -> dict[str, object]:
+        made = await prefect_server.call("GET", "/deployments/name/backtest/backtest")
+        return dict(made["parameter_openapi_schema"])
+
+    first = await form()
+    monkeypatch.setattr(deployments, "forms_of", made_anew)
+    await deploy(prefect_server.api)
+    assert not asked
+    assert await form() == first
+
+    monkeypatch.setattr(deployments, "code_version", lambda: "of tomorrow")
+    await deploy(prefect_server.api)
+    assert "flows.backtest.backtest" in asked
+    assert (await form())["title"] == "made anew"
+    monkeypatch.undo()
+    await deploy(prefect_server.api)
+    assert await form() == first
 
 
 def test_prefect_yaml_lists_every_shipped_process_and_nothing_else():
