@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -137,9 +138,16 @@ _HINTS = {
 }
 
 
+@lru_cache(maxsize=16)
+def _composed(text: str) -> yaml.Node | None:
+    """Many lines are looked for in the same text."""
+    composed: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    return composed
+
+
 def line_of(text: str, path: tuple[str | int, ...]) -> int:
     """The line (from 1) where ``path`` stands in a YAML text; that of the nearest parent when it is missing."""
-    node = yaml.compose(text, Loader=_Loader)
+    node = _composed(text)
     line = 1
     for key in path:
         if isinstance(node, yaml.MappingNode):

@@ -57,12 +57,12 @@ def _known(file: str, text: str) -> tuple[Fault, ...]:
 def _part(file: str, text: str) -> Iterator[Fault]:
     made = environment(SOURCE)
     try:
-        made.compile(text)
         tree = made.parse(text)
+        used = meta.find_undeclared_variables(tree)  # compiles it too, but for the bytes
     except TemplateSyntaxError as wrong:
         yield Fault(file, wrong.lineno, "", said("cannot be read: %(why)s", why=wrong.message))
         return
-    for name in sorted(meta.find_undeclared_variables(tree) - set(made.globals) - set(FIELDS) - {"parts"}):
+    for name in sorted(used - set(made.globals) - set(FIELDS) - {"parts"}):
         yield Fault(file, _line(text, name), name, _nobody_knows(name, name, FIELDS))
     for node in tree.find_all(nodes.Getattr):
         parts = FIELDS.get(node.node.name, ()) if isinstance(node.node, nodes.Name) else ()

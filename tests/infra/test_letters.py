@@ -260,6 +260,7 @@ def test_a_letter_that_asks_for_what_nobody_gives_is_told(tmp_path, monkeypatch)
     letters = shutil.copytree(FOLDER, tmp_path / "templates" / "mail")
     (letters / "receipt" / "body.txt").write_text("{{ numbr }}\n{{ lead.nmae }}\n", "utf-8")
     (letters / "closed" / "subject.txt").write_text("{% if number %}", "utf-8")
+    (letters / "reply" / "subject.txt").write_text("{{ number | shout }}", "utf-8")
     (letters / "reply" / "body.html").unlink()
     monkeypatch.setattr(fields, "FOLDER", letters)
     monkeypatch.setattr(fields, "TEMPLATES", tmp_path / "templates")
@@ -271,6 +272,7 @@ def test_a_letter_that_asks_for_what_nobody_gives_is_told(tmp_path, monkeypatch)
         "templates/mail/receipt/body.txt:1",
         "templates/mail/receipt/body.txt:2",
         "templates/mail/reply/body.html",
+        "templates/mail/reply/subject.txt:1",
     ]
     wanted = (
         "did you mean yellow_card",
@@ -278,8 +280,9 @@ def test_a_letter_that_asks_for_what_nobody_gives_is_told(tmp_path, monkeypatch)
         "'numbr'; did you mean number",
         "'lead.nmae'; did you mean name",
         "is missing",
+        "No filter named 'shout'",
     )
-    assert [words in one for words, one in zip(wanted, told, strict=True)] == [True] * 5
+    assert [words in one for words, one in zip(wanted, told, strict=True)] == [True] * 6
 
 
 def test_the_check_knows_every_field_that_letters_are_given(outbox: FakeOutbox):
