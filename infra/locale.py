@@ -41,6 +41,7 @@ _MARKED = {**extract.DEFAULT_KEYWORDS, "said": None, "noted": None}
 Moment = datetime | str
 
 
+@lru_cache
 def locales() -> tuple[str, ...]:
     """Every locale there is a catalogue for, English first."""
     return (SOURCE, *sorted(p.name for p in CATALOGUES.iterdir() if (p / "LC_MESSAGES").is_dir()))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 from starlette.datastructures import State
 
 from infra import access
@@ -30,6 +32,9 @@ router = APIRouter(include_in_schema=False)
 Provided = Depends(services)
 PER_PAGE = 50
 COUNTS_KEPT, COUNTS_OLD = 5.0, 30.0
+OFFERS_KEPT = 8
+_offered: dict[tuple[str, str], Mapping[str, Markup]] = {}
+"""Version and language -> :func:`_options` with none selected: four hundred options took a quarter of a page."""
 
 
 @router.get("/login/{token}", response_class=HTMLResponse)
@@ -78,7 +83,7 @@ async def cases(request: Request, provided: Services = Provided, who: Session = 
     rest = {k: v for k, v in asked.items() if k != "after" and v}
     after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
     return page(
-        request, "desk", who=who.who, rows=rows, chosen=dict(asked), choices=_choices(book, locale), rest=rest,
+        request, "desk", who=who.who, rows=rows, chosen=dict(asked), options=_options(book, locale, asked), rest=rest,
         after=after, counts=await _counts(request, provided.ledger),
     )  # fmt: skip
 
@@ -167,6 +172,23 @@ def _stage_names(book: Rulebook, locale: str) -> dict[str, str]:
     for stage in stages:
         names.setdefault(stage.name, label(stage.label, locale))
     return names
+
+
+def _options(book: Rulebook, locale: str, chosen: Mapping[str, str]) -> dict[str, Markup]:
+    """Filter -> what it offers, as HTML, with the chosen one selected."""
+    key = book.version, locale
+    if key not in _offered:
+        if len(_offered) >= OFFERS_KEPT:
+            _offered.clear()
+        option = Markup('<option value="%s">%s</option>')
+        offers = _choices(book, locale).items()
+        _offered[key] = {name: Markup().join(option % one for one in choices) for name, choices in offers}
+    return {name: _select(options, chosen.get(name)) for name, options in _offered[key].items()}
+
+
+def _select(options: Markup, code: str | None) -> Markup:
+    value = Markup('value="%s"') % code
+    return options.replace(value, value + Markup(" selected")) if code else options
 
 
 def _choices(book: Rulebook, locale: str) -> dict[str, list[tuple[str, str]]]:

@@ -259,6 +259,17 @@ async def test_the_desk_filters_and_shows_late_work_first(portal, sqlite_ledger)
     assert "No case fits" in (await portal.get("/desk?district=laixi")).text
 
 
+async def test_the_desk_shows_what_was_chosen_and_forgets_it_again(portal):
+    await portal.post(f"/login/{sign_in_token('desk', token())}")
+    for asked in ("district=shinan&urgency=urgent", "district=laixi&urgency=urgent", "district=&urgency=urgent"):
+        page = (await portal.get(f"/desk?{asked}&lang=zh_CN")).text
+        wanted = dict(one.split("=") for one in asked.split("&")).values()
+        assert re.findall(r'<option value="([^"]*)" selected>', page) == [code for code in wanted if code]
+    hostile = (await portal.get('/desk?district="><script>alert(1)</script>&category=<b>')).text
+    assert "<script>alert" not in hostile
+    assert " selected>" not in hostile
+
+
 async def test_every_answer_carries_safety_headers(portal):
     for path in ("/", "/track", "/desk", "/nowhere", "/api/v1/catalogue", "/healthz"):
         answer = await portal.get(path)
