@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from importlib import import_module
 
 import uvloop
 from typer import echo
@@ -27,16 +28,21 @@ LOOK = 0.2
 def main() -> None:
     """Prefect's command line; for a worker when Prefect answers, however long that takes."""
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    if sys.argv[1:3] == STARTING:
-        import infra.worker  # noqa: F401, PLC0415 -- seconds, which a server that starts beside us needs as well
+    from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 
+    if sys.argv[1:3] == STARTING:
+        _load()
         try:
             _await_prefect(prefect_api_url())
         except (Mistake, SettingsFault) as fault:
             sys.exit(f"worker: {fault}")
-    from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
-
     app()
+
+
+def _load() -> None:
+    """What a worker will need, in the seconds that a server needs which starts beside us."""
+    for name in ("prefect.cli.worker", "infra.worker"):
+        import_module(name)
 
 
 def _await_prefect(api: str) -> None:

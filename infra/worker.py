@@ -82,20 +82,28 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._main = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._drain)
-        self._known = await self._exit_stack.enter_async_context(one_client())
-        await self._exit_stack.enter_async_context(events_told())
-        await super().setup()
-        await self._answer_the_bell()
+        try:
+            await self._open_the_ledger()
+            self._known = await self._exit_stack.enter_async_context(one_client())
+            await self._exit_stack.enter_async_context(events_told())
+            await super().setup()
+            await self._answer_the_bell()
+        except BaseException:
+            await self._exit_stack.aclose()  # asked to stop before it has begun; nobody else would close it
+            raise
 
-    async def _answer_the_bell(self) -> None:
-        at_once = self._limit or AT_ONCE
-        self._ledger = Ledger(settings().ledger_url, pool_size=at_once)
+    async def _open_the_ledger(self) -> None:
+        """Before Prefect hears of a worker, which has to be there then."""
+        self._ledger = Ledger(settings().ledger_url, pool_size=self._limit or AT_ONCE)
         share(self._ledger)
         self._orchestrator = Orchestrator(self._ledger, prefect_api_url(), auth=prefect_auth())
         self._exit_stack.push_async_callback(self._ledger.close)
         self._exit_stack.push_async_callback(self._orchestrator.close)
         with contextlib.suppress(NoRulebook):
-            await self._ledger.active()  # half a second of reading, before anybody waits
+            await self._ledger.active()  # half a second of reading
+
+    async def _answer_the_bell(self) -> None:
+        at_once = self._limit or AT_ONCE
         seldom_collected()
         await self._exit_stack.enter_async_context(board_kept(self._has_more_to_do))
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]

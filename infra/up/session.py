@@ -81,16 +81,15 @@ def _serve(plan: Plan, tree: Tree, screen: Screen) -> int:
 
 
 def _start(plan: Plan, tree: Tree, *, pulse: int) -> None:
-    """The ledger, then all parts side by side; the worker waits for Prefect by itself."""
+    """The ledger, then the servers side by side; the worker waits for Prefect, which needs the longest, by itself."""
     prepare(plan)
-    if plan.prefect_port:
-        tree.spawn(prefect_server(plan))
-    if plan.mailbox_port:
-        tree.spawn(mail_catcher(plan))
-    tree.spawn(portal(plan))
-    servers = list(tree.running)
+    prefect = [prefect_server(plan)] if plan.prefect_port else []
+    small = [mail_catcher(plan), portal(plan)] if plan.mailbox_port else [portal(plan)]
+    for one in (*prefect, *small):
+        tree.spawn(one)
+    tree.wait(*(one.name for one in small))
     tree.spawn(worker(plan))
-    tree.wait(*servers)
+    tree.wait(*(one.name for one in prefect))
     _deploy(plan, tree, pulse=pulse)
     tree.wait("worker")
 

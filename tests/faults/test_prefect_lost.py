@@ -50,13 +50,13 @@ async def test_a_worker_that_comes_before_prefect_waits_for_it_and_makes_its_poo
     town.server.process.kill()
     for file in town.server.home.glob("prefect.db*"):
         file.unlink()
-    said = town.worker.text.count("waits for Prefect")
+    before = len(town.worker.text)
     town.worker.start()
 
-    async def waits() -> bool:
-        return town.worker.text.count("waits for Prefect") > said
+    async def said() -> str:
+        return town.worker.text[before:]
 
-    await until("the worker to wait", waits)
+    await until("the worker to wait", said, lambda text: "waits for Prefect" in text)
     assert town.worker.running is not None
     assert town.worker.running.poll() is None, "it did not end"
     town.server.process.start()
@@ -66,7 +66,10 @@ async def test_a_worker_that_comes_before_prefect_waits_for_it_and_makes_its_poo
     await until("its heartbeat", lambda: without_fault(workers))
     pool = await town.server.call("GET", f"/work_pools/{POOL}")
     assert pool["base_job_template"] == BASE_JOB_TEMPLATE
+    assert await asyncio.to_thread(town.worker.stop) == 0, "asked to stop while it begins, it leaves in order"
+    assert "Traceback" not in await said()
     await deploy(town.server.api, pulse_seconds=3600)
+    town.worker.start()
 
 
 async def without_fault(look: Callable[[], Awaitable[Any]]) -> Any:
