@@ -26,6 +26,8 @@ LISTENER = "minsheng bell"
 """How a listening connection is called, so that whoever rings sees whether anybody hears."""
 AGAIN = 2.0
 """Seconds before a lost connection is made again."""
+STILL_THERE, SILENCE = 20.0, 5.0
+"""Seconds after which a connection that rests is asked whether it is there, and that it may take to answer."""
 LONGEST_PATH = 100
 """Bytes; the address of a socket has room for 108. Beside a ledger with a longer path there is no bell."""
 
@@ -111,20 +113,28 @@ def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-unty
 
 
 async def _keep_listening(db: Database, heard: Heard) -> None:
-    """Hold one connection that listens; when it is lost, make another."""
+    """Hold one connection that listens; when it is lost, or does not answer any more, make another."""
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     while True:
-        lost = asyncio.Event()
         try:
-            line = await asyncpg.connect(address)
-        except (OSError, asyncpg.PostgresError) as fault:
-            log.warning("the bell cannot be heard now: %s", fault)
+            await _listen(address, heard)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+            log.warning("the bell cannot be heard now: %s", fault or type(fault).__name__)
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
-            continue
-        try:
-            line.add_termination_listener(lambda _line, lost=lost: lost.set())
-            await line.add_listener(CHANNEL, lambda _line, _pid, _channel, number: heard(number))
-            await line.execute(f"SET application_name = '{LISTENER}'")  # from now on, and not before, it hears
-            await lost.wait()
-        finally:
-            await line.close(timeout=AGAIN)
+
+
+async def _listen(address: str, heard: Heard) -> None:
+    """Listen until the connection is lost. Raises :class:`OSError` (a timeout too) and asyncpg's own errors."""
+    line, lost = await asyncpg.connect(address, timeout=SILENCE), asyncio.Event()
+    try:
+        line.add_termination_listener(lambda _line: lost.set())
+        await line.add_listener(CHANNEL, lambda _line, _pid, _channel, number: heard(number))
+        await line.execute(f"SET application_name = '{LISTENER}'")  # from now on, and not before, it hears
+        while not lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STILL_THERE):
+                    await lost.wait()
+            # a line that a router forgot is not lost to anybody; nothing but a question shows that it is dead
+            await line.execute("SELECT 1", timeout=SILENCE)
+    finally:
+        await line.close(timeout=AGAIN)

@@ -199,5 +199,6 @@ async def leader(portals: Sequence[str], mailbox: str, ledger_url: str, *, opene
             yield one
         finally:
             looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await looking  # raises what it died of, for then lives waited in vain
             await ledger.close()

@@ -6,6 +6,10 @@ import asyncio
 import socket
 from pathlib import Path
 
+import pytest
+from sqlalchemy.engine import make_url
+
+from infra import bell
 from infra.bell import listening, ring
 from infra.ledger import Ledger
 from infra.ledger.database import Database
@@ -55,6 +59,62 @@ async def test_whoever_stopped_listening_is_not_rung_for(ledger: Ledger):
     async with listening(ledger.db, Ears().hear):
         await somebody_hears(ledger.db)
     assert not await ring(ledger.db, "QD000000-A")
+
+
+class Relay:
+    """A way to PostgreSQL that can fall silent without a word, as when a router in between forgets a connection."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._silent: set[int] = set()
+        self._lines: list[asyncio.Task[None]] = []
+        self.count = 0
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.count += 1
+        there = await asyncio.open_unix_connection(self._place)
+        for source, target in ((reader, there[1]), (there[0], writer)):
+            self._lines.append(asyncio.create_task(self._carry(self.count, source, target)))
+
+    async def _carry(self, nth: int, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while some := await source.read(65536):
+            if nth not in self._silent:
+                target.write(some)
+        target.close()
+
+    def fall_silent(self) -> None:
+        self._silent.add(self.count)
+
+    async def close(self) -> None:
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+
+async def test_a_line_that_fell_silent_is_made_again(postgres_url: str, monkeypatch: pytest.MonkeyPatch):
+    for name in ("STILL_THERE", "SILENCE", "AGAIN"):
+        monkeypatch.setattr(bell, name, 0.2)
+    url, ears = make_url(postgres_url), Ears()
+    relay = Relay(f"{url.query['host']}/.s.PGSQL.{url.query['port']}")
+    server = await asyncio.start_server(relay.take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    ours = Database(postgres_url)
+    theirs = Database(url.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False))
+    try:
+        async with listening(theirs, ears.hear):
+            await somebody_hears(ours)
+            heard = len(await ears.until(1))
+            relay.fall_silent()
+            async with asyncio.timeout(20):
+                while relay.count < 2 or len(ears.numbers) == heard:
+                    await ring(ours, "QD000000-B")
+                    await asyncio.sleep(0.05)
+        assert ears.numbers[-1] == "QD000000-B"
+    finally:
+        server.close()
+        await relay.close()
+        await theirs.close()
+        await ours.close()
 
 
 async def test_of_two_listeners_beside_one_file_the_later_hears_and_the_earlier_takes_nothing_away(
