@@ -34,6 +34,8 @@ def bench(*, as_json: bool, quick: bool, minutes: float | None, **wished: Any) -
     echo(json.dumps(told) if as_json else _table(told))
     for fault_of_life in found.failed[:10]:
         echo(f"a life did not close: {fault_of_life}", err=True)
+    if found.logs:
+        echo(f"the logs of all parts: {found.logs}", err=True)
     return 1 if found.failed else 0
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from infra.bench import bare, figures
@@ -61,6 +62,8 @@ class Findings:
     """Milliseconds of processor by part while the bare client ran, and ``bare_of`` how many lives it repeated."""
     bare_of: int = 0
     memory: list[tuple[int, float]] = field(default_factory=list)
+    logs: Path | None = None
+    """Where the logs of all parts were kept, because some life did not close."""
 
     def add(self, ran: Ran) -> None:
         self.closed += len(ran.closed)
@@ -82,6 +85,8 @@ def measure(wishes: Wishes) -> Findings:
         if wishes.stored or wishes.open:
             asyncio.run(fill(town, stored=wishes.stored, open=wishes.open))
             found.filled = asyncio.run(_lives(town, wishes, found))
+        if found.failed:
+            found.logs = town.keep_logs()
     return found
 
 

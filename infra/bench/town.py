@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import copytree
+from tempfile import TemporaryDirectory, mkdtemp
 
 from rich.console import Console
 
@@ -80,6 +81,10 @@ class Town:
 
     def stop_worker(self, name: str) -> None:
         self.tree.stop_one(name)
+
+    def keep_logs(self) -> Path:
+        """A copy of the logs of all parts, which stays when the town is gone."""
+        return copytree(self.tree.logs, Path(mkdtemp(prefix="minsheng-logs-")), dirs_exist_ok=True)
 
 
 @contextmanager

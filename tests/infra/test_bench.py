@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
+from rich.console import Console
 
-from infra.bench import figures, fill
+from infra.bench import command, figures, fill
 from infra.bench.measure import Findings, Wishes, summary
 from infra.bench.single import measure_one
+from infra.bench.town import Town
 from infra.ledger import Ledger
 from infra.mistakes import Mistake
 from infra.settings import settings
+from infra.up.screen import Screen
+from infra.up.tree import Tree
 from tests import lives
 from tests.conftest import opened
+
+if TYPE_CHECKING:
+    from infra.up.plan import Plan
 
 CONTRACT = {
     "lives_per_s", "lives_per_s_at_1m", "ratio_to_bare_prefect", "ratio_to_stock_worker", "wake_p50_s", "wake_p99_s",
@@ -43,6 +53,24 @@ def test_ratios_and_costs_follow_from_what_was_counted():
     assert (told["state_changes_per_life"], told["calls_per_life"], told["events_per_life"]) == (6, 20, 30)
     assert (told["wake_p50_s"], told["wake_p99_s"]) == (0.1, 2.0)
     assert told["processor_ms_per_life"] == {"portal": 90.0}
+
+
+def test_whoever_measures_lives_that_did_not_close_is_left_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "warm-1.log").write_text("it broke", "utf-8")
+    tree = Tree(tmp_path / "logs", Screen(Console(stderr=True)))
+    kept = Town(cast("Plan", None), tree, tree.screen, postgres=None, limit=1).keep_logs()
+    (tmp_path / "logs" / "warm-1.log").unlink()
+    assert (kept / "warm-1.log").read_text("utf-8") == "it broke"
+
+    monkeypatch.setattr(command, "measure", lambda _: Findings(lives=[1.0], failed=["waited 120 s"], logs=kept))
+    assert command.bench(as_json=True, quick=True, minutes=None) == 1
+    told = capsys.readouterr().err
+    assert "a life did not close: waited 120 s" in told
+    assert str(kept) in told
 
 
 def test_memory_growth_is_told_per_thousand_wakes():
