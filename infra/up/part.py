@@ -22,8 +22,8 @@ SETTLED = 60.0
 class Part:
     """What is to run, and how to see that it is well.
 
-    ``patience``: seconds until it must be. ``serves``: others use it, so it is stopped last. ``nice``: when the
-    processors are busy it lets others go first, by so much (0 to 19).
+    ``patience``: seconds until it must be, and for which it may not be later on. ``serves``: others use it, so it is
+    stopped last. ``nice``: when the processors are busy it lets others go first, by so much (0 to 19).
     """
 
     name: str
@@ -36,7 +36,8 @@ class Part:
 
 @dataclass(slots=True)
 class Running:
-    """One part as a process; started again after each death."""
+    """One part as a process; started again after each death. ``seen``, ``well``: when it was last asked, and when its
+    answer was good (seconds of the monotonic clock)."""
 
     part: Part
     log: Path
@@ -45,6 +46,8 @@ class Running:
     deaths: int = 0
     again_at: float = 0.0
     recovering: bool = False
+    seen: float = 0.0
+    well: float = 0.0
 
     def start(self) -> None:
         """Start the process in a session of its own, so that Ctrl-C reaches the supervisor alone."""

@@ -15,6 +15,8 @@ GRACE = 6.5
 GRACE_OF_SERVERS = 2.5
 """Seconds for what others use, stopped after them; all are gone within ten."""
 LOOK = 0.2
+SEEN_EVERY = 10.0
+"""Seconds between two questions to a part that runs whether it is well."""
 
 
 class Stopped(Exception):
@@ -60,10 +62,10 @@ class Tree:
             self.pause(LOOK)
 
     def look_after(self) -> None:
-        """Start again what died. Call it often."""
+        """Start again what died, or hangs. Call it often."""
         for one in self.running.values():
             if one.alive:
-                self._welcome_back(one)
+                self._see_how_it_is(one)
             elif not one.again_at:
                 pause = one.notice_death()
                 code = one.process.returncode if one.process else "?"
@@ -71,10 +73,21 @@ class Tree:
             elif time.monotonic() >= one.again_at:
                 one.start()
 
-    def _welcome_back(self, one: Running) -> None:
-        if one.recovering and one.part.healthy():
-            one.recovering = False
-            self.screen.say(f"{one.part.name} is well again")
+    def _see_how_it_is(self, one: Running) -> None:
+        """Tell of one that came back; end one that was not well for as long as it may need to become so: then it is
+        started again like one that died."""
+        at = time.monotonic()
+        if not one.recovering and at < one.seen + SEEN_EVERY:
+            return
+        one.seen = at
+        if one.part.healthy():
+            one.well = at
+            if one.recovering:
+                one.recovering = False
+                self.screen.say(f"{one.part.name} is well again")
+        elif at - max(one.well, one.started) > one.part.patience:
+            self.screen.say(f"{one.part.name} has not answered for {one.part.patience:.0f} s and is ended")
+            one.send(signal.SIGKILL)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until somebody asks to stop."""

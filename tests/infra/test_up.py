@@ -239,6 +239,38 @@ def test_a_part_that_dies_is_started_again_and_its_return_is_told(tree, tmp_path
     assert "part is well again" in said
 
 
+def test_a_part_that_hangs_is_ended_and_started_again(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.0)
+    well = [True]
+    tree.spawn(part(SLEEPS, healthy=lambda: well[0], patience=0.3))
+    tree.wait("part")
+    tree.look_after()
+    first, well[0] = pid_of(tree), False
+
+    def again() -> bool:
+        tree.look_after()
+        return pid_of(tree) != first
+
+    until(again, seconds=5)
+    well[0] = True
+    tree.look_after()
+    tree.screen.console.file.flush()
+    said = (tmp_path / "said.txt").read_text("utf-8")
+    assert "part has not answered for 0 s and is ended" in said
+    assert "part is well again" in said
+
+
+def test_a_part_that_was_unwell_for_a_moment_is_left_alone(tree, monkeypatch):
+    monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.0)
+    answers = iter([True, True, False, False, True, False, True])
+    tree.spawn(part(SLEEPS, healthy=lambda: next(answers)))
+    tree.wait("part")
+    first = pid_of(tree)
+    for _ in range(6):
+        tree.look_after()
+    assert pid_of(tree) == first
+
+
 def test_a_part_that_keeps_dying_is_started_less_often(tree):
     tree.spawn(part("raise SystemExit(3)"))
     one = tree.running["part"]
