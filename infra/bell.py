@@ -119,7 +119,7 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
         try:
             await _listen(address, heard)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
-            log.warning("the bell cannot be heard now: %s", fault or type(fault).__name__)
+            log.warning("the bell cannot be heard now: %r", fault)
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
 
 

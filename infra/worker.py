@@ -192,8 +192,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)
-        except (ObjectNotFound, httpx.HTTPError) as fault:
-            self._logger.warning("run %s is left to the pulse: %s", flow_run.name, fault)
+        except Exception as fault:  # noqa: BLE001 -- neither Prefect nor the ledger being away ends the worker (P27)
+            self._logger.warning("run %s is left to the pulse: %r", flow_run.name, fault)
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)

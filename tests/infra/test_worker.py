@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from prefect import task_engine
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
+from sqlalchemy.exc import OperationalError
 
 from infra import warm_engine
 from infra.handover import hand_over, handed_over
@@ -70,6 +72,18 @@ async def test_while_cases_wait_their_turn_the_worker_seldom_looks_for_what_nobo
     monkeypatch.setattr("infra.worker.LOOK_IN_A_RUSH", 0.0)
     await worker.get_and_submit_flow_runs()
     assert len(looks) == 3
+
+
+async def test_a_ledger_that_is_away_for_a_moment_does_not_end_the_worker(caplog: pytest.LogCaptureFixture):
+    class Away:
+        async def run_of(self, number: str) -> Run:
+            raise OperationalError(f"SELECT {number}", None, ConnectionError("gone"))
+
+    worker = WarmWorker(work_pool_name="complaints")
+    vars(worker)["_ledger"] = Away()
+    with caplog.at_level(logging.WARNING):
+        await worker._submit_run(a_run())
+    assert "QD000000-A is left to the pulse: OperationalError" in caplog.text
 
 
 def a_run(**more: object) -> FlowRun:
