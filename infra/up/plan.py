@@ -73,6 +73,7 @@ class Plan:
             "MINSHENG_PREFECT_UI_URL": settings().prefect_ui_url or self.prefect,
             "PREFECT_API_URL": self.api,
             "PREFECT_HOME": str(self.folder / "prefect"),
+            "PYTHONFAULTHANDLER": "1",
             "NO_PROXY": ",".join(filter(None, [getproxies_environment().get("no"), LOCAL, "localhost"])),
             ANCHOR_FILE: str(self.moment_file),
         }

@@ -85,9 +85,10 @@ class Tree:
             if one.recovering:
                 one.recovering = False
                 self.screen.say(f"{one.part.name} is well again")
-        elif at - max(one.well, one.started) > one.part.patience:
-            self.screen.say(f"{one.part.name} has not answered for {one.part.patience:.0f} s and is ended")
-            one.send(signal.SIGKILL)
+        elif (silent := at - max(one.well, one.started)) > one.part.patience:
+            self.screen.say(f"{one.part.name} has not answered for {silent:.0f} s and is ended; its log: {one.log}")
+            # the first time Python writes down where it hangs (PYTHONFAULTHANDLER) and ends
+            one.send(signal.SIGABRT if silent < one.part.patience + 2 * SEEN_EVERY else signal.SIGKILL)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until somebody asks to stop."""

@@ -240,9 +240,12 @@ def test_a_part_that_dies_is_started_again_and_its_return_is_told(tree, tmp_path
 
 
 def test_a_part_that_hangs_is_ended_and_started_again(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.0)
+    log = tmp_path / "part.log"
+    monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.1)
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     well = [True]
-    tree.spawn(part(SLEEPS, healthy=lambda: well[0], patience=0.3))
+    tree.spawn(part(f"import os; os.write(1, b'up'); {SLEEPS}", healthy=lambda: well[0], patience=0.3))
+    until(lambda: "up" in log.read_text("utf-8"))
     tree.wait("part")
     tree.look_after()
     first, well[0] = pid_of(tree), False
@@ -258,6 +261,21 @@ def test_a_part_that_hangs_is_ended_and_started_again(tree, tmp_path, monkeypatc
     said = (tmp_path / "said.txt").read_text("utf-8")
     assert "part has not answered for 0 s and is ended" in said
     assert "part is well again" in said
+    assert "Fatal Python error: Aborted" in log.read_text("utf-8"), "and where it hung is in its log"
+
+
+def test_a_part_that_hangs_and_does_not_listen_is_killed(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.1)
+    deaf = f"import os, signal; signal.signal(signal.SIGABRT, signal.SIG_IGN); os.write(1, b'up'); {SLEEPS}"
+    tree.spawn(part(deaf, healthy=lambda: False, patience=0.1))
+    until(lambda: "up" in (tmp_path / "part.log").read_text("utf-8"))
+    first = pid_of(tree)
+
+    def again() -> bool:
+        tree.look_after()
+        return pid_of(tree) != first
+
+    until(again, seconds=5)
 
 
 def test_a_part_that_was_unwell_for_a_moment_is_left_alone(tree, monkeypatch):
