@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from importlib import import_module
 
+import httpx
 import uvloop
 from typer import echo
 
 from infra.deployments import make_pool
 from infra.mistakes import Mistake
+from infra.quick_http import transport
 from infra.settings import SettingsFault, prefect_api_url
-from infra.up.health import answers
 
 STARTING = ["worker", "start"]
-LOOK = 0.2
-"""Seconds between two looks whether Prefect answers."""
+LOOK, TIMEOUT = 0.2, 5.0
+"""Seconds between two looks whether Prefect answers, and for one of them."""
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     if sys.argv[1:3] == STARTING:
         _load()
         try:
-            _await_prefect(prefect_api_url())
+            asyncio.run(_find_prefect(prefect_api_url()))
         except (Mistake, SettingsFault) as fault:
             sys.exit(f"worker: {fault}")
     app()
@@ -45,13 +45,22 @@ def _load() -> None:
         import_module(name)
 
 
-def _await_prefect(api: str) -> None:
+async def _find_prefect(api: str) -> None:
     """Returns when Prefect answers and has our pool; its command would make one with a template that costs more."""
-    if not answers(f"{api}/health"):
-        echo(f"worker: waits for Prefect at {api}")
-    while not answers(f"{api}/health"):
-        time.sleep(LOOK)
-    asyncio.run(make_pool(api))
+    async with httpx.AsyncClient(transport=transport(), timeout=TIMEOUT) as http:
+        if not await _answers(http, f"{api}/health"):
+            echo(f"worker: waits for Prefect at {api}")
+        while not await _answers(http, f"{api}/health"):  # noqa: ASYNC110 -- the far side has no event to wait for
+            await asyncio.sleep(LOOK)
+    await make_pool(api)
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    """Whether somebody is there; one who says no is asked for the pool, and says why."""
+    try:
+        return not (await http.get(url)).is_server_error
+    except httpx.HTTPError:
+        return False
 
 
 if __name__ == "__main__":

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
+import subprocess
+import sys
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import uuid4
 
 import prefect.flow_engine as engine
@@ -18,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from infra import warm_engine
 from infra.handover import hand_over, handed_over
 from infra.ledger import Activation, Run
+from infra.settings import ROOT
 from infra.warm_engine import KnowingClient, load
 from infra.worker import WarmWorker
 from rules.case import Case
@@ -84,6 +90,38 @@ async def test_a_ledger_that_is_away_for_a_moment_does_not_end_the_worker(caplog
     with caplog.at_level(logging.WARNING):
         await worker._submit_run(a_run())
     assert "QD000000-A is left to the pulse: OperationalError" in caplog.text
+
+
+class Locked(BaseHTTPRequestHandler):
+    """A Prefect server with a password, which we do not know."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_worker_that_cannot_begin_says_why_in_a_sentence(known, tmp_path):
+    server = HTTPServer(("127.0.0.1", 0), Locked)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    address = {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}/api"} if known else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.prefect_worker", "worker", "start", "--pool", "complaints"],
+        env={**clean, **address, "PREFECT_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    server.shutdown()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert ("HTTP 401" if known else "PREFECT_API_URL is not set") in done.stderr
 
 
 def a_run(**more: object) -> FlowRun:
