@@ -56,7 +56,8 @@ async def _find_prefect(api: str) -> None:
 
 
 async def _answers(http: httpx.AsyncClient, url: str) -> bool:
-    """Whether somebody is there; one who says no is asked for the pool, and says why."""
+    """Whether somebody is there, by the certificates that our other calls believe (``infra.up.health`` asks our own
+    machine only); one who says no is asked for the pool, and says why."""
     try:
         return not (await http.get(url)).is_server_error
     except httpx.HTTPError:
