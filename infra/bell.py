@@ -18,6 +18,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from infra.ledger.database import Database, sqlite_file
+from infra.stray import STRAY, is_asked_to_stop
 
 log = logging.getLogger("minsheng.bell")
 
@@ -118,7 +119,9 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
     while True:
         try:
             await _listen(address, heard)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        except STRAY as fault:
+            if is_asked_to_stop():
+                raise
             log.warning("the bell cannot be heard now: %r", fault)
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
 

@@ -20,6 +20,8 @@ from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import object_as_related_resource
 from prefect.settings import get_current_settings
 
+from infra.stray import STRAY, is_asked_to_stop
+
 log = logging.getLogger("minsheng.worker")
 
 SENDER = "EventsWorker"
@@ -63,8 +65,10 @@ class RunEvents:
                 async with PrefectEventsClient() as client:
                     while True:
                         await self._tell(client, await self._untold.get())
-            except Exception as fault:  # noqa: BLE001 -- however it failed, the cases go on
-                log.warning("Prefect takes no events: %s", fault)
+            except STRAY as fault:  # however it failed, the cases go on
+                if is_asked_to_stop():
+                    raise
+                log.warning("Prefect takes no events: %r", fault)
                 await asyncio.sleep(PAUSE)
 
     async def _tell(self, client: PrefectEventsClient, event: Event) -> None:

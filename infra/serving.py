@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import uvicorn
 
 from infra import tracing
@@ -15,12 +17,21 @@ from infra.portal.app import create_app
 from infra.portal.services import Services
 from infra.settings import SettingsFault, prefect_api_url, prefect_auth, settings
 from infra.up.ports import can_bind
+from infra.watchdog import watched
 from infra.workbench.trials import Trials
 
 GRACE = 3
 """Seconds for answers that are on their way when the portal is asked to stop."""
 KEEP_ALIVE = 75
 """Seconds an idle connection is kept; longer than proxies keep theirs, so that none sends into one that is closing."""
+
+
+class _Server(uvicorn.Server):
+    """Ends when it stands still."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with watched():
+            await super().serve(sockets)
 
 
 def serve_portal() -> None:
@@ -43,7 +54,7 @@ def serve_portal() -> None:
         proxy_headers=True,
     )
     seldom_collected()
-    uvicorn.Server(config).run()
+    _Server(config).run()
 
 
 def _services() -> Services:

@@ -32,14 +32,16 @@ class Together(Generic[Asked, Given]):
         return await answer
 
     async def _carry_on(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            (given,) = await asyncio.gather(self._carry([asked for asked, _ in batch]), return_exceptions=True)
-            for nth, (_, answer) in enumerate(batch):
-                if answer.done():
-                    continue
-                if isinstance(given, BaseException):
-                    answer.set_exception(given)
-                else:
-                    answer.set_result(given[nth])
-        self._carrier = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                (given,) = await asyncio.gather(self._carry([asked for asked, _ in batch]), return_exceptions=True)
+                for nth, (_, answer) in enumerate(batch):
+                    if answer.done():
+                        continue
+                    if isinstance(given, BaseException):
+                        answer.set_exception(given)
+                    else:
+                        answer.set_result(given[nth])
+        finally:
+            self._carrier = None  # whoever asks next is carried, whatever became of these

@@ -33,7 +33,9 @@ from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
+from infra.stray import STRAY, is_asked_to_stop
 from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client
+from infra.watchdog import watched
 
 DRAIN_SECONDS = 6
 """How long runs may finish their step after SIGTERM; the supervisor kills after ten."""
@@ -41,6 +43,9 @@ LEAVING_SECONDS = 3
 """How long connections may take to close after that; what hangs is cut off, because the ledger makes it harmless."""
 LOOK_IN_A_RUSH = 5.0
 """Seconds between two looks for runs that nobody rang for, while cases wait that somebody did ring for."""
+STUCK_SECONDS = 600.0
+"""How long cases may wait for hands of which none begins or ends anything; a Prefect that takes calls and answers none
+keeps a hand for six minutes (``infra.prefect_api.TRIES``)."""
 MISSED = 500
 """Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
 
@@ -71,6 +76,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._again: set[str] = set()
         self._more = asyncio.Event()
         self._looked = float("-inf")
+        self._moved = 0.0
         self._draining = False
         self._main: asyncio.Task[Any] | None = None
         self._leaving: asyncio.Future[None] | None = None
@@ -92,6 +98,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             await self._exit_stack.aclose()  # asked to stop before it has begun; nobody else would close it
             raise
 
+    async def teardown(self, *exc_info: Any) -> None:
+        """An end that nobody asked for is told; Prefect's command takes a cancelled group for an orderly stop."""
+        if any(exc_info) and not self._draining:
+            self._logger.error("the worker ends though nobody asked it to: %r", exc_info[1])
+        await super().teardown(*exc_info)
+
     async def _open_the_ledger(self) -> None:
         """Before Prefect hears of a worker, which has to be there then."""
         self._ledger = Ledger(settings().ledger_url, pool_size=self._limit or AT_ONCE)
@@ -105,6 +117,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def _answer_the_bell(self) -> None:
         at_once = self._limit or AT_ONCE
         seldom_collected()
+        await self._exit_stack.enter_async_context(watched(self._is_stuck, self._drain))
         await self._exit_stack.enter_async_context(board_kept(self._has_more_to_do))
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
@@ -115,6 +128,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     def _hear(self, number: str) -> None:
         """Many rings for a case that waits its turn are one."""
+        if not self._rung:
+            self._moved = asyncio.get_running_loop().time()
         self._rung[number] = None
         self._more.set()
 
@@ -122,8 +137,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         """More than the case that asks."""
         return len(self._active) > 1 or bool(self._rung)
 
+    def _is_stuck(self) -> bool:
+        """Whether somebody rang, and no hand has begun or ended anything for long."""
+        return bool(self._rung) and asyncio.get_running_loop().time() > self._moved + STUCK_SECONDS
+
     async def _carry_what_is_rung(self) -> None:
         """One pair of hands: first rung, first carried."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._more.wait()
             if not self._rung or self._draining:
@@ -131,12 +151,17 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                 continue
             number = next(iter(self._rung))
             del self._rung[number]
+            self._moved = loop.time()
             try:
                 await self._take_up(number)
             except (LeaseHeld, UnknownCase):
                 pass  # somebody is at it already, or it was not from our ledger
-            except Exception:
+            except STRAY:
+                if is_asked_to_stop():
+                    raise
                 self._logger.exception("%s was rung for in vain", number)
+            finally:
+                self._moved = loop.time()
 
     async def _take_up(self, number: str) -> None:
         """Take the case first, then its run; a run that may not start gives the case back.
@@ -192,7 +217,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)
-        except Exception as fault:  # noqa: BLE001 -- neither Prefect nor the ledger being away ends the worker (P27)
+        except STRAY as fault:  # neither Prefect nor the ledger being away ends the worker (P27)
+            if is_asked_to_stop():
+                raise
             self._logger.warning("run %s is left to the pulse: %r", flow_run.name, fault)
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -219,8 +246,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         except (ObjectNotFound, httpx.HTTPError):
             self._known.forget(run_id)
             raise
-        except Exception:
+        except STRAY:
             self._known.forget(run_id)
+            if is_asked_to_stop():
+                raise
             self._logger.exception("run %s broke", name)
         finally:
             self._active.discard(name)

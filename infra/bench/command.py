@@ -18,7 +18,7 @@ SECONDS_IN_MINUTE = 60
 
 
 def bench(*, as_json: bool, quick: bool, minutes: float | None, **wished: Any) -> int:
-    """Measure and print; 0 when every life closed. Raises :class:`Mistake`."""
+    """Measure and print; 0 when every life closed and no part ended. Raises :class:`Mistake`."""
     wishes = replace(QUICK if quick else Wishes(), **{name: said for name, said in wished.items() if said is not None})
     if minutes is not None:
         wishes = replace(wishes, lives=minutes * SECONDS_IN_MINUTE)
@@ -36,7 +36,7 @@ def bench(*, as_json: bool, quick: bool, minutes: float | None, **wished: Any) -
         echo(f"a life did not close: {fault_of_life}", err=True)
     if found.logs:
         echo(f"the logs of all parts: {found.logs}", err=True)
-    return 1 if found.failed else 0
+    return 1 if found.failed or found.ended else 0
 
 
 def _table(told: Any) -> str:

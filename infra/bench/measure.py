@@ -62,8 +62,10 @@ class Findings:
     """Milliseconds of processor by part while the bare client ran, and ``bare_of`` how many lives it repeated."""
     bare_of: int = 0
     memory: list[tuple[int, float]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    """Parts that ended though nobody asked them to, each with the last words of its log."""
     logs: Path | None = None
-    """Where the logs of all parts were kept, because some life did not close."""
+    """Where the logs of all parts were kept, because some life did not close, or a part ended."""
 
     def add(self, ran: Ran) -> None:
         self.closed += len(ran.closed)
@@ -76,18 +78,29 @@ def measure(wishes: Wishes) -> Findings:
         found = Findings()
         for nth in range(ROUNDS):
             found.lives.append(asyncio.run(_lives(town, wishes, found, counted=nth == 0)))
+            _see_to_the_parts(town, found)
             if wishes.bare:
                 found.bare.append(asyncio.run(_bare(town, wishes, found)))
+                _see_to_the_parts(town, found)
         if wishes.half_load:
             asyncio.run(_half_load(town, wishes, found))
+            _see_to_the_parts(town, found)
         if wishes.stock:
             found.stock = _stock(town, wishes)
         if wishes.stored or wishes.open:
             asyncio.run(fill(town, stored=wishes.stored, open=wishes.open))
             found.filled = asyncio.run(_lives(town, wishes, found))
-        if found.failed:
+            _see_to_the_parts(town, found)
+        if found.failed or found.ended:
             found.logs = town.keep_logs()
     return found
+
+
+def _see_to_the_parts(town: Town, found: Findings) -> None:
+    """One that ended spoils the phase it ended in, not those that follow, and it is told."""
+    for epitaph in town.tree.start_again():
+        found.ended.append(epitaph)
+        town.screen.say(epitaph)
 
 
 async def _lives(town: Town, wishes: Wishes, found: Findings, *, counted: bool = False) -> float:
@@ -182,6 +195,7 @@ def summary(wishes: Wishes, found: Findings) -> Mapping[str, Any]:
         "wakes_timed": len(found.waits),
         "lives_closed": found.closed,
         "lives_failed": len(found.failed),
+        "parts_ended": len(found.ended),
         "seconds": wishes.lives,
         "database": "SQLite" if wishes.embedded else "PostgreSQL",
         "warm_workers": wishes.workers,

@@ -90,6 +90,16 @@ class Tree:
             # the first time Python writes down where it hangs (PYTHONFAULTHANDLER) and ends
             one.send(signal.SIGABRT if silent < one.part.patience + 2 * SEEN_EVERY else signal.SIGKILL)
 
+    def start_again(self) -> list[str]:
+        """Start what died, once and at once; of each what happened, with the last words of its log. Raises
+        :class:`PartFault` when one does not become healthy."""
+        dead = [one for one in self.running.values() if not one.alive]
+        told = [_epitaph(one, f"ended (code {one.process.returncode if one.process else '?'})") for one in dead]
+        for one in dead:
+            one.start()
+        self.wait(*(one.part.name for one in dead))
+        return told
+
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until somebody asks to stop."""
         self.stopping.wait(seconds)

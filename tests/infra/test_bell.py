@@ -91,6 +91,24 @@ class Relay:
         await asyncio.gather(*self._lines, return_exceptions=True)
 
 
+async def test_however_a_line_breaks_it_is_made_again(monkeypatch: pytest.MonkeyPatch):
+    faults = [RuntimeError("a library has an error"), asyncio.CancelledError(), ConnectionResetError()]
+    listens = asyncio.Event()
+
+    async def listen(address: str, heard: bell.Heard) -> None:
+        if faults:
+            raise faults.pop()
+        listens.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bell, "AGAIN", 0.0)
+    monkeypatch.setattr(bell, "_listen", listen)
+    db = Database("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
+    async with asyncio.timeout(20), listening(db, Ears().hear):
+        await listens.wait()
+    await db.close()
+
+
 async def test_a_line_that_fell_silent_is_made_again(postgres_url: str, monkeypatch: pytest.MonkeyPatch):
     for name in ("STILL_THERE", "SILENCE", "AGAIN"):
         monkeypatch.setattr(bell, name, 0.2)

@@ -73,6 +73,14 @@ def test_whoever_measures_lives_that_did_not_close_is_left_the_logs(
     assert str(kept) in told
 
 
+def test_a_part_that_ended_is_a_fault_of_the_whole_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(command, "measure", lambda _: Findings(lives=[1.0], ended=["warm-1 ended (code 0)"]))
+    assert command.bench(as_json=True, quick=True, minutes=None) == 1
+    assert json.loads(capsys.readouterr().out)["parts_ended"] == 1
+
+
 def test_memory_growth_is_told_per_thousand_wakes():
     told = summary(Wishes(), Findings(lives=[1.0], memory=[(1000, 200.0), (3000, 201.0)]))
     assert (told["worker_mb"], told["worker_growth_mb_per_1000_wakes"]) == (201.0, 0.5)

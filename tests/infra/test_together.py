@@ -51,3 +51,14 @@ async def test_who_goes_away_while_waiting_stops_nobody(counter: Counter):
     impatient.cancel()
     assert await patient == 4
     assert counter.batches == [[1, 2]]
+
+
+async def test_a_batch_that_gets_too_few_answers_stops_nobody_after_it():
+    async def forgets(numbers: Sequence[int]) -> list[int]:
+        return [] if 13 in numbers else list(numbers)
+
+    together = Together(forgets, most=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await together.ask(13)
+    assert await together.ask(3) == 3

@@ -239,6 +239,21 @@ def test_a_part_that_dies_is_started_again_and_its_return_is_told(tree, tmp_path
     assert "part is well again" in said
 
 
+def test_whoever_measures_starts_again_what_died_and_is_told_its_last_words(tree):
+    tree.spawn(part(f"import os; os.write(1, b'my last words'); {SLEEPS}"))
+    tree.wait("part")
+    assert tree.start_again() == []
+    first = pid_of(tree)
+    until(lambda: "words" in tree.running["part"].log.read_text("utf-8"))
+    os.kill(first, signal.SIGKILL)
+    until(lambda: not tree.running["part"].alive)
+    (told,) = tree.start_again()
+    assert "part ended (code -9)" in told
+    assert "my last words" in told
+    assert tree.running["part"].alive
+    assert pid_of(tree) != first
+
+
 def test_a_part_that_hangs_is_ended_and_started_again(tree, tmp_path, monkeypatch):
     log = tmp_path / "part.log"
     monkeypatch.setattr("infra.up.tree.SEEN_EVERY", 0.1)

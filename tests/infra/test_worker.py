@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import uuid4
 
+import anyio
 import prefect.flow_engine as engine
 import pytest
 from prefect import task_engine
@@ -22,10 +24,10 @@ from sqlalchemy.exc import OperationalError
 
 from infra import warm_engine
 from infra.handover import hand_over, handed_over
-from infra.ledger import Activation, Run
+from infra.ledger import Activation, LeaseHeld, Run, UnknownCase
 from infra.settings import ROOT
 from infra.warm_engine import KnowingClient, load
-from infra.worker import WarmWorker
+from infra.worker import STUCK_SECONDS, WarmWorker
 from rules.case import Case
 
 API = "http://127.0.0.1:1/api"
@@ -90,6 +92,91 @@ async def test_a_ledger_that_is_away_for_a_moment_does_not_end_the_worker(caplog
     with caplog.at_level(logging.WARNING):
         await worker._submit_run(a_run())
     assert "QD000000-A is left to the pulse: OperationalError" in caplog.text
+
+
+class Cancels:
+    """A ledger in which what somebody waits for is cancelled, until it has happened ``times`` times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.asked: list[str] = []
+
+    async def take(self, number: str) -> Activation:
+        self.asked.append(number)
+        if self.left:
+            self.left -= 1
+            raise asyncio.CancelledError
+        raise LeaseHeld(number)
+
+    async def run_of(self, number: str) -> Run:
+        await self.take(number)
+        raise UnknownCase(number)
+
+
+async def test_what_is_cancelled_under_its_hands_takes_no_hand_of_the_worker_away(caplog: pytest.LogCaptureFixture):
+    worker, ledger = WarmWorker(work_pool_name="complaints"), Cancels(2)
+    vars(worker)["_ledger"] = ledger
+    hand = asyncio.create_task(worker._carry_what_is_rung())
+    with caplog.at_level(logging.ERROR):
+        for number in ("QD000000-A", "QD000000-B", "QD000000-C"):
+            worker._hear(number)
+        while len(ledger.asked) < 3:  # noqa: ASYNC110 -- a hand tells nobody what it does
+            await asyncio.sleep(0)
+    assert ledger.asked == ["QD000000-A", "QD000000-B", "QD000000-C"]
+    assert "QD000000-B was rung for in vain" in caplog.text
+    hand.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hand
+
+
+async def test_what_is_cancelled_under_a_polled_run_does_not_end_the_worker_and_a_wish_to_stop_does(
+    caplog: pytest.LogCaptureFixture,
+):
+    worker = WarmWorker(work_pool_name="complaints")
+    vars(worker)["_ledger"] = Cancels(1)
+    with caplog.at_level(logging.WARNING):
+        async with anyio.create_task_group() as group:
+            group.start_soon(worker._submit_run, a_run())
+    assert not group.cancel_scope.cancel_called, "anyio ends the whole group for a cancellation that comes through"
+    assert "QD000000-A is left to the pulse: CancelledError" in caplog.text
+
+    class Waits:
+        async def run_of(self, number: str) -> Run:
+            await asyncio.Event().wait()
+            raise UnknownCase(number)
+
+    vars(worker)["_ledger"] = Waits()
+    asked = asyncio.create_task(worker._submit_run(a_run()))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+
+
+async def test_cases_that_wait_while_no_hand_moves_are_noticed():
+    worker = WarmWorker(work_pool_name="complaints")
+    assert not worker._is_stuck()
+    worker._moved -= STUCK_SECONDS + 1
+    worker._hear("QD000000-A")
+    assert not worker._is_stuck(), "however long nobody rang before"
+    worker._moved -= STUCK_SECONDS + 1
+    worker._hear("QD000000-B")
+    assert worker._is_stuck()
+    worker._rung.clear()
+    assert not worker._is_stuck(), "whoever has nothing to do may rest"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("Service exceeded error threshold."), None])
+async def test_an_end_that_nobody_asked_for_is_told(
+    fault: Exception | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def teardown(self: BaseWorker, *exc_info: object) -> None:
+        """What Prefect does."""
+
+    monkeypatch.setattr(BaseWorker, "teardown", teardown)
+    with caplog.at_level(logging.ERROR):
+        await WarmWorker(work_pool_name="complaints").teardown(fault and type(fault), fault, None)
+    assert ("though nobody asked it to: RuntimeError('Service exceeded" in caplog.text) == (fault is not None)
 
 
 class Locked(BaseHTTPRequestHandler):
