@@ -1,7 +1,8 @@
 """及时回应: a call to Prefect costs a third of the processor when its bytes are read by a parser in C.
 
 httpx keeps its meaning (errors, time limits, sign-in); only what carries its calls is aiohttp's. Prefect is in the
-city's own network: proxies that the environment names are not asked.
+city's own network: proxies that the environment names are not asked, and nothing is compressed, which takes the
+server 0.13 ms for each answer to a change of state.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class _Transport(AiohttpTransport):
         if self._session is None:
             self._session = _session(self._at_once, self.ssl_context)
             self.client = await anext(self._session)  # waits for nothing: two calls never make two sessions
+        request.headers["Accept-Encoding"] = "identity"
         try:
             return await super().handle_async_request(request)
         except (aiohttp.ClientError, httpx.ConnectTimeout) as fault:

@@ -17,13 +17,13 @@ from typing import Self
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import Event, RelatedResource, utilities
 from prefect.events.clients import PrefectEventsClient
-from prefect.events.related import object_as_related_resource
 from prefect.settings import get_current_settings
 
 from infra.stray import STRAY, is_asked_to_stop
 
 log = logging.getLogger("minsheng.worker")
 
+LABELS = ("prefect.resource.id", "prefect.resource.role", "prefect.resource.name")
 SENDER = "EventsWorker"
 """The name by which Prefect's ``emit_event`` finds who sends its events."""
 PATIENCE = 2.0
@@ -87,11 +87,15 @@ class RunEvents:
 
 def _runs(*, but: set[str]) -> list[RelatedResource]:
     """The run and the task run that an event belongs to. Prefect adds their flow, deployment, queue, pool and tags,
-    each a row in its database for each event; the events that its server writes of the same run name them too."""
+    each a row in its database for each event; the events that its server writes of the same run name them too.
+
+    Written as ``prefect.events.related.object_as_related_resource`` does, which first asks of each what none of them
+    has, and pydantic takes long to say no.
+    """
     run, task = FlowRunContext.get(), TaskRunContext.get()
-    found = {"flow-run": run and run.flow_run, "task-run": task and task.task_run}
-    related = [object_as_related_resource(kind, kind, one) for kind, one in found.items() if one is not None]
-    return [one for one in related if one.id not in but]
+    found = {"flow-run": run.flow_run if run else None, "task-run": task.task_run if task else None}
+    named = [(f"prefect.{kind}.{one.id}", kind, one.name) for kind, one in found.items() if one is not None]
+    return [RelatedResource(dict(zip(LABELS, one, strict=True))) for one in named if one[0] not in but]
 
 
 @asynccontextmanager

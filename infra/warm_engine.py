@@ -11,6 +11,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -140,10 +141,21 @@ async def carry_out(flow: Flow[..., Any], run: FlowRun, *, is_ours: bool) -> Non
                 await cast("Awaitable[Any]", engine.call_flow_fn())
 
 
+class _Nowhere(LocalFileSystem):
+    """Where results would be if any were kept. Prefect asks for the place of each all the same, and has the system look
+    at every folder on the way to it, twice."""
+
+    _block_type_name = _block_type_slug = "nowhere"
+    basepath: str | None = "/nonexistent"
+
+    def _resolve_path(self, path: str) -> Path:
+        return Path(self.basepath or "/", path)
+
+
 def load(entrypoint: str) -> Flow[..., Any]:
     """The flow of an entrypoint; nothing of it is ever stored, so the place for results needs no question."""
     flow: Flow[..., Any] = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-    flow.result_storage = LocalFileSystem(basepath="/nonexistent")
+    flow.result_storage = _Nowhere()
     return flow
 
 

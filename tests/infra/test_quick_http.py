@@ -49,6 +49,19 @@ async def server(talk: Talk) -> AsyncIterator[str]:
         listening.close()
 
 
+async def test_nobody_is_asked_to_compress():
+    asked: list[bytes] = []
+
+    async def notes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(4096))
+        writer.write(ANSWER)
+
+    async with server(notes) as url, httpx.AsyncClient(transport=transport()) as http:
+        assert (await http.get(url)).json() == {}
+    assert b"accept-encoding: identity" in asked[0].lower()
+    assert asked[0].lower().count(b"accept-encoding") == 1
+
+
 @pytest.mark.parametrize(
     ("talk", "fault"),
     [

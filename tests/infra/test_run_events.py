@@ -13,6 +13,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event, utilities
+from prefect.events.related import object_as_related_resource
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_EVENTS_WORKER_MAX_QUEUE_SIZE, temporary_settings
 from websockets.asyncio.server import ServerConnection, serve
@@ -123,7 +124,7 @@ async def test_an_event_names_its_run_and_nothing_else_of_it(socket: Socket):
         with FlowRunContext.model_construct(flow_run=run):
             tell("in-a-run")
         await until("the event", lambda: _now(socket.names), bool)
-    assert [one["prefect.resource.id"] for one in socket.told[0]["related"]] == [f"prefect.flow-run.{run.id}"]
+    assert socket.told[0]["related"] == [object_as_related_resource("flow-run", "flow-run", run).root]
 
 
 async def test_prefects_own_server_takes_them(prefect_server: PrefectServer):

@@ -17,7 +17,10 @@ import anyio
 import prefect.flow_engine as engine
 import pytest
 from prefect import task_engine
+from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.filesystems import LocalFileSystem
+from prefect.utilities.dispatch import lookup_type
 from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
 from sqlalchemy.exc import OperationalError
@@ -235,8 +238,11 @@ async def test_only_so_many_runs_are_remembered(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_flow_that_is_loaded_has_a_place_for_results_and_keeps_none():
     flow = load("flows.complaint.complaint")
-    assert flow.result_storage is not None
+    assert isinstance(flow.result_storage, LocalFileSystem)
     assert flow.persist_result is False
+    usual = LocalFileSystem(basepath="/nonexistent")
+    assert flow.result_storage._resolve_path("key") == usual._resolve_path("key")
+    assert lookup_type(Block, "local-file-system") is LocalFileSystem
 
 
 def test_an_activation_is_handed_over_once_and_to_its_own_case_only():
