@@ -43,6 +43,7 @@ class Orchestrator:
         self._prefect = PrefectApi(api_url, auth=auth, at_once=1 if ledger.db.is_sqlite else AT_ONCE)
         self._deployments: dict[str, str] = {}
         self._bell = Together(partial(ring_for, ledger.db), most=BATCH)
+        self._asked = Together(self._find_deployments, most=BATCH)
 
     async def wake(self, number: str) -> str:
         """Make sure that the run of ``number`` will look at its case soon; says what was done.
@@ -102,10 +103,18 @@ class Orchestrator:
         return True
 
     async def _mend(self, run: Run, state: Mapping[str, Any] | None) -> bool:
-        """A missing run is made again; one that is dead, or ended though its case is open, is scheduled again."""
+        """A missing run is made again; one that is dead, or ended though its case is open, is scheduled again.
+
+        A case that waits for its turn has missed a ring at most, so it is rung for: the worker that hears makes the
+        run that a new case does not have yet. In a rush thousands wait, and each run made here would be one more that
+        Prefect has to make, schedule and hand out before the worker claims it all the same.
+        """
+        has_rested = state["type"] in ASLEEP if state is not None else run.run_id is None
+        if has_rested and _waits_its_turn(run):
+            return await self.wake(run.number) in ("started", "woken")
         if state is None:
             await self._start(run)
-        elif (state["type"] in ASLEEP and not _was_missed(run)) or _repair(state, run) is None:
+        elif state["type"] in ASLEEP or _repair(state, run) is None:
             return False
         else:
             await self._schedule(str(run.run_id), force=True)
@@ -132,16 +141,32 @@ class Orchestrator:
             "POST", f"/deployments/{deployment}/create_flow_run", body
         )
         if made is None:
-            del self._deployments[run.process]
+            self._deployments.pop(run.process, None)
             raise PrefectAway(f"the deployment {FLOW}/{run.process} is gone; run `minsheng deploy`")
         await self._ledger.bind_run(run.number, made["id"])
         return made
 
     async def _deployment(self, process: str) -> str:
-        if process not in self._deployments:
-            found = await self._prefect.ask("GET", f"/deployments/name/{FLOW}/{process}")
-            self._deployments[process] = found["id"] if found else await self._deploy(process)
-        return self._deployments[process]
+        if process in self._deployments:
+            return self._deployments[process]
+        found = await self._asked.ask(process)
+        if isinstance(found, PrefectAway):
+            raise found
+        return found
+
+    async def _find_deployments(self, processes: Sequence[str]) -> list[str | PrefectAway]:
+        """A thousand cases that ask at once ask Prefect once; a process that has none fails alone."""
+        found: dict[str, str | PrefectAway] = {}
+        for process in set(processes):
+            try:
+                found[process] = self._deployments[process] = await self._find_deployment(process)
+            except PrefectAway as away:
+                found[process] = away
+        return [found[process] for process in processes]
+
+    async def _find_deployment(self, process: str) -> str:
+        found = await self._prefect.ask("GET", f"/deployments/name/{FLOW}/{process}")
+        return str(found["id"]) if found else await self._deploy(process)
 
     async def _deploy(self, process: str) -> str:
         """A process that was activated on the pages has no deployment before its first complaint."""
@@ -183,8 +208,8 @@ async def _all_of(repairs: Iterable[Awaitable[bool]]) -> int:
     return sum(bool(one) for one in done if not isinstance(one, BaseException))
 
 
-def _was_missed(run: Run) -> bool:
-    """Whether the case has somewhere to go and nobody is at it: a ring that went unheard."""
+def _waits_its_turn(run: Run) -> bool:
+    """Whether the case has somewhere to go and nobody is at it."""
     return run.wants_a_wake(now()) and not run.is_leased
 
 

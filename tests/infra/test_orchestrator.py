@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from infra import orchestrator as module
+from infra.bell import listening
 from infra.deployments import deploy
 from infra.ledger import Ledger, UnknownCase, schema
 from infra.moment import wall
@@ -19,7 +20,7 @@ from infra.prefect_api import PrefectApi, PrefectAway
 from rules.case import Complaint
 from tests import lives
 from tests.lives import NOW
-from tests.prefect_server import PrefectServer, free_port, prefect_server
+from tests.prefect_server import PrefectServer, free_port, prefect_server, until
 
 __all__ = ["prefect_server"]
 pytestmark = pytest.mark.slow
@@ -131,6 +132,43 @@ async def test_a_run_at_work_is_left_alone_until_it_counts_as_dead(
     assert await desk.orchestrator.wake(desk.number) == "woken"
 
 
+async def test_a_case_that_waits_for_its_turn_is_rung_for_and_gets_its_run_from_the_worker_that_hears(desk: Desk):
+    number = desk.number
+    heard: list[str] = []
+    async with listening(desk.ledger.db, heard.append):
+        assert await desk.orchestrator.check(await desk.ledger.runs_to_check(limit=9)) == 0
+        await until("the ring", lambda: _now(heard), bool)
+    assert heard == [number]
+    assert (await desk.ledger.run_of(number)).run_id is None
+
+    assert await desk.orchestrator.check(await desk.ledger.runs_to_check(limit=9)) == 1, "nobody hears any more"
+    assert (await desk.run())["state"]["type"] == "SCHEDULED"
+
+    await desk.state("PAUSED")
+    heard.clear()
+    async with listening(desk.ledger.db, heard.append):
+        assert await desk.orchestrator.check(await desk.ledger.runs_to_check(limit=9)) == 0
+        await until("the ring", lambda: _now(heard), bool)
+    assert (await desk.run())["state"]["type"] == "PAUSED"
+    assert await desk.orchestrator.check(await desk.ledger.runs_to_check(limit=9)) == 1
+    assert (await desk.run())["state"]["type"] == "SCHEDULED"
+
+
+async def test_many_that_begin_at_once_ask_for_their_deployment_once(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    ask = PrefectApi.ask
+
+    async def noted(self: PrefectApi, method: str, path: str, body: object = None) -> object:
+        asked.append(path)
+        return await ask(self, method, path, body)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(PrefectApi, "ask", noted)
+    numbers = [(await lives.received(desk.ledger, NOW)).number for _ in range(5)]
+    done = await asyncio.gather(*(desk.orchestrator.wake(number) for number in numbers))
+    assert done == ["started"] * 5
+    assert asked.count("/deployments/name/complaint/standard") == 1
+
+
 async def test_the_run_of_a_closed_case_is_never_woken(desk: Desk):
     done = (await lives.closed(desk.ledger, NOW)).number
     assert await desk.orchestrator.wake(done) == "closed"
@@ -151,3 +189,7 @@ async def test_what_prefect_refuses_is_not_asked_again(desk: Desk):
     with pytest.raises(PrefectAway, match="422"):
         await api.ask("POST", "/flow_runs/filter", {"limit": -1})
     await api.close()
+
+
+async def _now(value: list[str]) -> list[str]:
+    return value
