@@ -161,7 +161,9 @@ class Orchestrator:
         found: dict[str, str | PrefectAway] = {}
         for process in set(processes):
             try:
-                found[process] = self._deployments[process] = await self._find_deployment(process)
+                if process not in self._deployments:
+                    self._deployments[process] = await self._find_deployment(process)
+                found[process] = self._deployments[process]
             except PrefectAway as away:
                 found[process] = away
         return [found[process] for process in processes]
