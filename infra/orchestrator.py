@@ -112,8 +112,6 @@ class Orchestrator:
         has_rested = state["type"] in ASLEEP if state is not None else run.run_id is None
         if has_rested and _waits_its_turn(run):
             return await self.wake(run.number) in ("started", "woken")
-        if state is None and run.is_leased:
-            return False  # whoever is at it makes one
         if state is None:
             await self._start(run)
         elif state["type"] in ASLEEP or _repair(state, run) is None:

@@ -154,12 +154,6 @@ async def test_a_case_that_waits_for_its_turn_is_rung_for_and_gets_its_run_from_
     assert (await desk.run())["state"]["type"] == "SCHEDULED"
 
 
-async def test_no_second_run_is_made_for_a_case_that_somebody_is_at(desk: Desk):
-    await desk.ledger.take(desk.number)
-    assert await desk.orchestrator.check(await desk.ledger.runs_to_check(limit=9)) == 0
-    assert await desk.server.call("POST", "/flow_runs/count", flow_runs={"name": {"any_": [desk.number]}}) == 0
-
-
 async def test_many_that_begin_at_once_ask_for_their_deployment_once(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
     ask = PrefectApi.ask
