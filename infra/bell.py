@@ -18,7 +18,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from infra.ledger.database import Database, sqlite_file
-from infra.stray import STRAY, is_asked_to_stop
+from infra.stray import is_asked_to_stop
 
 log = logging.getLogger("minsheng.bell")
 
@@ -119,7 +119,7 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
     while True:
         try:
             await _listen(address, heard)
-        except STRAY as fault:
+        except (Exception, asyncio.CancelledError) as fault:
             if is_asked_to_stop():
                 raise
             log.warning("the bell cannot be heard now: %r", fault)

@@ -1,8 +1,8 @@
 """及时回应: a call to Prefect costs a third of the processor when its bytes are read by a parser in C.
 
 httpx keeps its meaning (errors, time limits, sign-in); only what carries its calls is aiohttp's. Prefect is in the
-city's own network: proxies that the environment names are not asked, and nothing is compressed, which takes the
-server 0.13 ms for each answer to a change of state.
+city's own network: proxies that the environment names are not asked, and nothing is compressed: that takes
+its server 0.13 ms for each answer to a change of state.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from prefect.events import Event, RelatedResource, utilities
 from prefect.events.clients import PrefectEventsClient
 from prefect.settings import get_current_settings
 
-from infra.stray import STRAY, is_asked_to_stop
+from infra.stray import is_asked_to_stop
 
 log = logging.getLogger("minsheng.worker")
 
@@ -65,7 +65,7 @@ class RunEvents:
                 async with PrefectEventsClient() as client:
                     while True:
                         await self._tell(client, await self._untold.get())
-            except STRAY as fault:  # however it failed, the cases go on
+            except (Exception, asyncio.CancelledError) as fault:  # however it failed, the cases go on
                 if is_asked_to_stop():
                     raise
                 log.warning("Prefect takes no events: %r", fault)

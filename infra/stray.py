@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-STRAY = (Exception, asyncio.CancelledError)
-"""What work may break of; ask :func:`is_asked_to_stop` before going on."""
-
 
 def is_asked_to_stop() -> bool:
-    """Whether somebody cancelled the running task itself."""
+    """Whether somebody cancelled the running task itself: then a ``CancelledError`` has to be let through."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

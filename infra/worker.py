@@ -33,7 +33,7 @@ from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
-from infra.stray import STRAY, is_asked_to_stop
+from infra.stray import is_asked_to_stop
 from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client
 from infra.watchdog import watched
 
@@ -156,7 +156,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                 await self._take_up(number)
             except (LeaseHeld, UnknownCase):
                 pass  # somebody is at it already, or it was not from our ledger
-            except STRAY:
+            except (Exception, asyncio.CancelledError):
                 if is_asked_to_stop():
                     raise
                 self._logger.exception("%s was rung for in vain", number)
@@ -217,7 +217,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)
-        except STRAY as fault:  # neither Prefect nor the ledger being away ends the worker (P27)
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as fault:  # neither Prefect nor the ledger being away ends the worker (P27)
             if is_asked_to_stop():
                 raise
             self._logger.warning("run %s is left to the pulse: %r", flow_run.name, fault)
@@ -246,7 +249,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         except (ObjectNotFound, httpx.HTTPError):
             self._known.forget(run_id)
             raise
-        except STRAY:
+        except (Exception, asyncio.CancelledError):
             self._known.forget(run_id)
             if is_asked_to_stop():
                 raise

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from infra.stray import STRAY, is_asked_to_stop
+from infra.stray import is_asked_to_stop
 
 
 async def work(waited_for: asyncio.Future[None], went_on: asyncio.Event) -> None:
     while True:
         try:
             await waited_for
-        except STRAY:
+        except (Exception, asyncio.CancelledError):
             if is_asked_to_stop():
                 raise
             waited_for = asyncio.get_running_loop().create_future()
