@@ -64,7 +64,9 @@ def _ring_beside(db: Database, number: str) -> bool:
         line.setblocking(False)
         try:
             line.sendto(number.encode(), str(place))
-        except OSError:  # nobody is there, or more rings wait than the system keeps
+        except BlockingIOError:
+            return True  # hundreds of rings wait for somebody who is there; the next pulse rings again
+        except OSError:  # nobody is there
             return False
     return True
 

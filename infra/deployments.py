@@ -28,6 +28,10 @@ from rules.rulebook import STANDARD
 
 POOL = "complaints"
 POOL_TYPE = "warm"
+STORY = "flows.complaint.complaint"
+"""The entrypoint of every process."""
+FIRST = "first"
+"""The queue of what looks at everything: handed out before the runs of cases, however many of them wait."""
 AT_ONCE = 16
 """Cases that a warm worker carries at the same time, at every size."""
 DESCRIPTION = ROOT / "prefect.yaml"
@@ -95,7 +99,7 @@ def worker_environment(home: Path, api_url: str) -> dict[str, str]:
 
 
 async def make_pool(api_url: str) -> None:
-    """The pool of all deployments, for which a worker may start before they are there.
+    """The pool of all deployments with its two queues, for which a worker may start before they are there.
 
     Raises :class:`Mistake` when Prefect does not answer.
     """
@@ -103,6 +107,7 @@ async def make_pool(api_url: str) -> None:
         await prefect.ask(
             "POST", "/work_pools/", {"name": POOL, "type": POOL_TYPE, "base_job_template": BASE_JOB_TEMPLATE}
         )
+        await prefect.ask("POST", f"/work_pools/{POOL}/queues", {"name": FIRST, "priority": 1})
 
 
 async def deploy(api_url: str, *, pulse_seconds: int | None = None) -> list[str]:
@@ -191,6 +196,7 @@ async def _upsert(
         "entrypoint": one["entrypoint"],
         "tags": one.get("tags", []),
         "work_pool_name": one["work_pool"]["name"],
+        "work_queue_name": one["work_pool"].get("work_queue_name", "default"),
         "schedules": [_schedule(s, beat) for s in one.get("schedules", [])],
         "enforce_parameter_schema": False,
     }

@@ -26,6 +26,7 @@ FLOW = "complaint"
 CLOSED_BY_US = "Closed"
 """The name of the proper end; a run that somebody completed by hand is called ``Completed``."""
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "TimedOut")
+AWAKE = ("RUNNING", "PENDING")
 ASLEEP = ("PAUSED", "SCHEDULED")
 """How the run of an open case is found at rest."""
 PATIENCE = timedelta(seconds=30)
@@ -44,6 +45,11 @@ class Orchestrator:
         self._deployments: dict[str, str] = {}
         self._bell = Together(partial(ring_for, ledger.db), most=BATCH)
         self._asked = Together(self._find_deployments, most=BATCH)
+
+    async def ring(self, numbers: Sequence[str]) -> list[str]:
+        """Ring for many cases; those for which nobody hears it."""
+        heard = await asyncio.gather(*map(self._bell.ask, numbers))
+        return [number for number, is_heard in zip(numbers, heard, strict=True) if not is_heard]
 
     async def wake(self, number: str) -> str:
         """Make sure that the run of ``number`` will look at its case soon; says what was done.
@@ -76,14 +82,22 @@ class Orchestrator:
         return await self._create(run, {"type": "RUNNING"}, tags=tags_of(soon))
 
     async def put_right(self) -> int:
-        """Undo what was done to runs from outside; the number of runs put right.
+        """Undo what was done to runs from outside, and end those whose worker died when their case was closed; the
+        number of runs put right.
 
-        Proper ends are named :data:`CLOSED_BY_US`, so this list empties itself and needs no window.
+        Proper ends are named :data:`CLOSED_BY_US`, so the list of the others empties itself and needs no window.
         """
-        wanted = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": {"name": {"any_": list(ENDS)}}}}
-        found = await self._prefect.ask("POST", "/flow_runs/filter", {**wanted, "limit": BATCH})
-        known = await self._ledger.leases.runs([run["id"] for run in found])
-        return await _all_of(self._put_one_right(run["id"], known.get(run["id"])) for run in found)
+        ended = await self._runs_in({"name": {"any_": list(ENDS)}})
+        begun = [run for run in await self._runs_in({"type": {"any_": list(AWAKE)}}) if not _is_fresh(run["state"])]
+        known = await self._ledger.leases.runs([run["id"] for run in [*ended, *begun]])
+        left = [run for run in begun if (case := known.get(run["id"])) is None or not case.is_open]  # see check
+        return await _all_of(self._put_one_right(run["id"], known.get(run["id"])) for run in [*ended, *left])
+
+    async def _runs_in(self, state: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Some runs of cases in such a state."""
+        wanted = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": state}, "limit": BATCH}
+        found: list[dict[str, Any]] = await self._prefect.ask("POST", "/flow_runs/filter", wanted)
+        return found
 
     async def check(self, runs: list[Run]) -> int:
         """Start again the runs that Prefect does not have (any more), requeue the dead; the number mended."""
@@ -221,7 +235,11 @@ def _repair(state: Mapping[str, Any], run: Run) -> bool | None:
     if kind == "SCHEDULED":
         due = state["state_details"].get("scheduled_time")
         return None if due is None or datetime.fromisoformat(due).astimezone(UTC) <= at else False
-    if kind in ("PENDING", "RUNNING", "CANCELLING"):
-        since = datetime.fromisoformat(state["timestamp"]).astimezone(UTC)
-        return None if run.is_leased or at - since < PATIENCE else True
+    if kind in (*AWAKE, "CANCELLING"):
+        return None if run.is_leased or _is_fresh(state) else True
     return bool(kind != "PAUSED")
+
+
+def _is_fresh(state: Mapping[str, Any]) -> bool:
+    """Whether somebody may still be at it."""
+    return wall() - datetime.fromisoformat(state["timestamp"]).astimezone(UTC) < PATIENCE

@@ -1,16 +1,18 @@
 """及时回应: Prefect's own server, on SQLite with one connection for which everybody waits in order.
 
-``python -m infra.prefect_server server start …`` is ``prefect server start …``. With Prefect's pool of fifteen
-connections, writers wait inside SQLite for its one lock; when the garbage collector then frees a cursor of a waiting
-connection in the event loop's thread, the whole server stands still until SQLite gives up after 60 s (ADR 0010).
-Prefect gives a database in memory a pool of one too, so its sessions do not need each other. What else is changed, and
-what it saves: ADR 0015.
+``python -m infra.prefect_server server start …`` is ``prefect server start …`` with our settings. With Prefect's pool
+of fifteen connections, writers wait inside SQLite for its one lock; when the garbage collector then frees a cursor of a
+waiting connection in the event loop's thread, the whole server stands still until SQLite gives up after 60 s (ADR
+0010). Prefect gives a database in memory a pool of one too, so its sessions do not need each other. What else is
+changed, and what it saves: ADR 0015.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -38,6 +40,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import joinedload, relationship
 from sqlalchemy.sql.visitors import InternalTraversal as Kind
 
+from infra.deployments import SERVER, SERVER_COMMAND
 from infra.garbage import seldom_collected
 from infra.ledger.database import hand_out_living
 
@@ -208,7 +211,11 @@ known_zones = cache(get_timezones)
 
 
 def main() -> None:
-    """Prefect's command line, with its pool, its recorder, its readers and what the driver is given changed."""
+    """Prefect's command line, with its pool, its recorder, its readers and what the driver is given changed, and with
+    our settings where nobody has set others."""
+    if missing := {name: value for name, value in SERVER.items() if name not in os.environ}:
+        # Prefect has read its settings already, when it was imported
+        os.execve(sys.executable, [*SERVER_COMMAND[:3], *sys.argv[1:]], os.environ | missing)  # noqa: S606 -- ourselves
     vars(configurations)[REPLACED] = create_engine
     setattr(Timestamp, BOUND, bound)
     setattr(JSON, BOUND, bound_json)

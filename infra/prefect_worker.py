@@ -8,6 +8,7 @@ loaded by the time Prefect answers; ``prefect worker start`` would end.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from importlib import import_module
 
@@ -15,7 +16,7 @@ import httpx
 import uvloop
 from typer import echo
 
-from infra.deployments import make_pool
+from infra.deployments import WORKER, make_pool
 from infra.mistakes import Mistake
 from infra.quick_http import transport
 from infra.settings import SettingsFault, prefect_api_url
@@ -26,7 +27,10 @@ LOOK, TIMEOUT = 0.2, 5.0
 
 
 def main() -> None:
-    """Prefect's command line; for a worker when Prefect answers, however long that takes."""
+    """Prefect's command line, with our settings where nobody has set others; for a worker when Prefect answers, however
+    long that takes."""
+    for name, value in WORKER.items():
+        os.environ.setdefault(name, value)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     from prefect.cli import app  # noqa: PLC0415 -- reads the settings when it is imported
 

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     portal_url: str = Field("http://127.0.0.1:8080", description="Public address of the portal, used in letters")
     portal_host: str = Field("127.0.0.1", description="Address the portal listens on")
     portal_port: int = Field(8080, description="Port the portal listens on")
+    metrics_host: str = Field("127.0.0.1", description="Address at which a worker answers Prometheus")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Port at which a worker answers Prometheus; 0: nowhere")
     mailbox_url: str = Field("", description="Address of the mail catcher's pages, when one runs")
     prefect_ui_url: str = Field("", description="Address of the Prefect UI that the desk's links open")
     secret_key: SecretStr = Field(

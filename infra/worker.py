@@ -27,14 +27,15 @@ from infra.board import board_kept
 from infra.deployments import AT_ONCE
 from infra.garbage import seldom_collected
 from infra.handover import hand_over, share
-from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, UnknownCase
+from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, NotWanted, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
 from infra.prefect_api import PrefectAway
 from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
 from infra.stray import is_asked_to_stop
-from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client
+from infra.waking import note_wake, wakes_shown
+from infra.warm_engine import KnowingClient, adapt_the_engine, carry_out, load, one_client, story
 from infra.watchdog import watched
 
 DRAIN_SECONDS = 6
@@ -46,7 +47,7 @@ LOOK_IN_A_RUSH = 5.0
 STUCK_SECONDS = 600.0
 """How long cases may wait for hands of which none begins or ends anything; a Prefect that takes calls and answers none
 keeps a hand for six minutes (``infra.prefect_api.TRIES``)."""
-MISSED = 500
+MISSED = 5000
 """Cases that a worker looks for when it starts, because nobody heard the rings for them; the pulse finds the others."""
 
 
@@ -72,7 +73,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._active: set[str] = set()
         self._idle = asyncio.Event()
-        self._rung: dict[str, None] = {}
+        self._rung: dict[str, bool] = {}
         self._again: set[str] = set()
         self._more = asyncio.Event()
         self._looked = float("-inf")
@@ -92,6 +93,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             await self._open_the_ledger()
             self._known = await self._exit_stack.enter_async_context(one_client())
             await self._exit_stack.enter_async_context(events_told())
+            self._exit_stack.enter_context(wakes_shown())
             await super().setup()
             await self._answer_the_bell()
         except BaseException:
@@ -126,11 +128,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         for run in await self._ledger.to_wake(now(), limit=MISSED):
             self._hear(run.number)
 
-    def _hear(self, number: str) -> None:
-        """Many rings for a case that waits its turn are one."""
+    def _hear(self, number: str, *, is_asked_for: bool = False) -> None:
+        """Many rings for a case that waits its turn are one. A run that Prefect hands out is asked for, maybe by hand:
+        it is carried whatever the case wants."""
         if not self._rung:
             self._moved = asyncio.get_running_loop().time()
-        self._rung[number] = None
+        self._rung[number] = is_asked_for or self._rung.get(number, False)
         self._more.set()
 
     def _has_more_to_do(self) -> bool:
@@ -150,12 +153,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                 self._more.clear()
                 continue
             number = next(iter(self._rung))
-            del self._rung[number]
+            is_asked_for = self._rung.pop(number)
             self._moved = loop.time()
             try:
-                await self._take_up(number)
-            except (LeaseHeld, UnknownCase):
-                pass  # somebody is at it already, or it was not from our ledger
+                await self._take_up(number, is_asked_for=is_asked_for)
+            except (LeaseHeld, NotWanted, UnknownCase):
+                pass  # somebody is at it, or was already, or it is not from our ledger
             except (Exception, asyncio.CancelledError):
                 if is_asked_to_stop():
                     raise
@@ -163,7 +166,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             finally:
                 self._moved = loop.time()
 
-    async def _take_up(self, number: str) -> None:
+    async def _take_up(self, number: str, *, is_asked_for: bool = False) -> None:
         """Take the case first, then its run; a run that may not start gives the case back.
 
         Twice the same run in one process would put each other to sleep: Prefect marks suspensions by the run's id.
@@ -171,7 +174,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         if number in self._active:
             self._again.add(number)  # the run rings for itself when an answer came while it was going to sleep (P9)
             return
-        activation = await self._ledger.take(number)
+        activation = await self._ledger.take(number, if_wanted=None if is_asked_for else now())
+        note_wake(activation.case)
         handover = hand_over(activation)
         try:
             if not activation.case.is_closed:
@@ -213,14 +217,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         try:
             if await self._belongs_to_a_case(flow_run):
                 if flow_run.name not in self._active:
-                    self._hear(flow_run.name)
+                    self._hear(flow_run.name, is_asked_for=True)
             elif await self._propose_pending_state(flow_run):
                 self._known.forget(flow_run.id)
                 await self._carry_out(flow_run.id, name=flow_run.name)
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ) as fault:  # neither Prefect nor the ledger being away ends the worker (P27)
+        except (Exception, asyncio.CancelledError) as fault:
+            # neither Prefect nor the ledger being away ends the worker (P27)
             if is_asked_to_stop():
                 raise
             self._logger.warning("run %s is left to the pulse: %r", flow_run.name, fault)
@@ -241,7 +243,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         try:
             run = await self._known.read_flow_run(run_id)
             with tracing.span("flow", name) if is_ours else contextlib.nullcontext():
-                await carry_out(await self._flow(run), run, is_ours=is_ours)
+                flow = story() if is_ours else await self._flow(run)
+                await carry_out(flow, run, is_ours=is_ours)
         except Pause:
             pass  # the run sleeps
         except Abort:

@@ -20,8 +20,8 @@ from tasks._step import case_as_left, means
 
 log = logging.getLogger("minsheng.tasks")
 
-AT_ONCE = 500
-"""Cases one pulse wakes at most; the next pulse goes on."""
+RUNG, AT_ONCE = 5000, 500
+"""Cases one pulse rings for, and wakes by Prefect where nobody hears, at most; the next pulse goes on."""
 CHECKED = 1000
 """Open cases whose run one pulse looks after."""
 
@@ -95,17 +95,19 @@ _last_beats: dict[str, datetime] = {}
 
 def has_beaten_since() -> bool:
     """Whether a beat of the same flow in this process began after this one was due; if not, this one begins now."""
-    name, due = str(flow_run.flow_name), flow_run.scheduled_start_time
-    if due is not None and name in _last_beats and due < _last_beats[name]:
+    name, due, at = str(flow_run.flow_name), flow_run.scheduled_start_time, wall()
+    if due is not None and name in _last_beats and due < _last_beats[name] <= at:  # a clock may be put back
         return True
-    _last_beats[name] = wall()
+    _last_beats[name] = at
     return False
 
 
 async def wake_who_is_due() -> int:
     """Every case with somewhere to go, a clock that ran out, or a dead activation; the number woken."""
-    due = await means().ledger.to_wake(now(), limit=AT_ONCE)
-    return sum(await asyncio.gather(*(_wake(run.number) for run in due)))
+    numbers = [run.number for run in await means().ledger.to_wake(now(), limit=RUNG)]
+    unheard = await means().orchestrator.ring(numbers)
+    woken = await asyncio.gather(*(_wake(number) for number in unheard[:AT_ONCE]))
+    return len(numbers) - len(unheard) + sum(woken)
 
 
 async def put_runs_right() -> int:

@@ -22,6 +22,7 @@ from infra.ledger.receiving import Person, Receiver, Told, Unstorable, read_told
 from infra.ledger.recording import (
     KeyReused,
     LeaseHeld,
+    NotWanted,
     Recorded,
     Recorder,
     StaleAttempt,
@@ -35,8 +36,8 @@ from rules.case import Case, Complaint, Entry
 
 __all__ = [
     "Activation", "CaseFilter", "CaseRow", "Decided", "Dossier", "Figures", "KeyReused", "LeaseHeld", "Ledger",
-    "Letter", "NoRulebook", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told", "UnknownCase",
-    "Unstorable", "sqlite_file",
+    "Letter", "NoRulebook", "NotWanted", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told",
+    "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -96,9 +97,10 @@ class Ledger:
     def connect(cls, url: str) -> Ledger:
         return cls(url)
 
-    async def take(self, number: str) -> Activation:
-        """Take the case for one activation of its run. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
-        taken = await self.leases.take(number)
+    async def take(self, number: str, *, if_wanted: datetime | None = None) -> Activation:
+        """Take the case for one activation of its run; with ``if_wanted`` only if there is something to do at that
+        moment (case time). Raises :class:`LeaseHeld`, :class:`NotWanted`, :class:`UnknownCase`."""
+        taken = await self.leases.take(number, if_wanted=if_wanted)
         case = (await self.dossier(number, head=taken.head)).case
         return Activation(number, taken.attempt, case, taken.run, taken.unshown)
 

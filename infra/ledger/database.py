@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 BUSY_MS = 30_000
 """Milliseconds a SQLite writer waits for the one write lock."""
+SILENCE = 20.0
+"""Seconds for which PostgreSQL's machine may leave unacknowledged what it was sent."""
 RESTED = 20.0
 """Seconds after which a connection is asked whether it is alive; firewalls forget idle ones without a word."""
 
@@ -112,9 +115,21 @@ def sqlite_file(url: str) -> Path | None:
 
 def hand_out_living(engine: AsyncEngine) -> None:
     """Whoever is handed a connection gets one that is alive, without a question each time: the driver notices when the
-    server closes a line; only one that rested for long is asked."""
+    server closes a line, the system when a machine is gone without a word; only one that rested for long is asked."""
+    sa.event.listen(engine.sync_engine, "connect", _notice_silence)
     sa.event.listen(engine.sync_engine, "checkin", _note_rest)
     sa.event.listen(engine.sync_engine, "checkout", _replace_lost)
+
+
+def _notice_silence(connection: Any, _record: Any) -> None:
+    """What is sent or asked and not acknowledged for :data:`SILENCE` ends the line; by itself Linux waits for a quarter
+    of an hour, and everybody behind it."""
+    line = connection.driver_connection._transport.get_extra_info("socket")
+    if line is not None and line.family in (socket.AF_INET, socket.AF_INET6):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(SILENCE))
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(SILENCE / 4))
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
 
 
 def _note_rest(_connection: Any, record: Any) -> None:

@@ -12,7 +12,7 @@ from infra.ledger import schema
 from infra.ledger.database import Database
 from infra.ledger.dossiers import UnknownCase
 from infra.ledger.figures import PULSE
-from infra.ledger.recording import LeaseHeld, StaleAttempt
+from infra.ledger.recording import LeaseHeld, NotWanted, StaleAttempt
 from infra.moment import wall
 from rules.case import Entry
 
@@ -72,9 +72,12 @@ _TAKE = (
     .values(attempt=_c.attempt + 1, lease_until=sa.bindparam("until"))
     .returning(_c.attempt, _c.unshown, _c.head, *_COLUMNS)
 )
+_WANTS = sa.or_(_c.is_moving, _c.next_at <= sa.bindparam("now"), _c.unshown.is_not(None), _c.lease_until.is_not(None))
+_TAKE_IF_WANTED = _TAKE.where(_WANTS)
+"""Of many workers that heard the same ring, those who come later find nothing to do, and nothing is what they do."""
 _HELD = sa.update(schema.cases).where(_c.number == sa.bindparam("of"), _c.attempt == sa.bindparam("by"))
 _HELD = _HELD.returning(*_COLUMNS)
-_RENEW, _RELEASE = _HELD.values(lease_until=sa.bindparam("until")), _HELD.values(lease_until=sa.null())
+_RELEASE = _HELD.values(lease_until=sa.null())
 _SHOWN = _HELD.values(unshown=sa.null())
 """Made once: making them anew costs as much as carrying them out."""
 
@@ -96,20 +99,23 @@ class Leases:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def take(self, number: str) -> Taken:
-        """Take the case for one activation. Raises :class:`LeaseHeld`, :class:`UnknownCase`."""
-        now = wall()
+    async def take(self, number: str, *, if_wanted: datetime | None = None) -> Taken:
+        """Take the case for one activation; ``if_wanted``: only if it has somewhere to go at that moment (case time),
+        something to show, or a dead activation.
+
+        Raises :class:`LeaseHeld`, :class:`NotWanted`, :class:`UnknownCase`.
+        """
+        at, moment = wall(), {"now": if_wanted} if if_wanted else {}
+        take = _TAKE_IF_WANTED if if_wanted else _TAKE
         async with self._db.write_once() as connection:
-            row = (await connection.execute(_TAKE, {"of": number, "at": now, "until": now + LEASE})).first()
+            row = (await connection.execute(take, {"of": number, "at": at, "until": at + LEASE, **moment})).first()
+            if row is None and if_wanted:
+                raise NotWanted(number)
             if row is None:
                 known = (await connection.execute(_RUN, {"of": number})).first()
                 raise LeaseHeld(number) if known else UnknownCase(number)
         attempt, unshown, head, *columns = row
         return Taken(attempt, unshown, head, Run(*columns))
-
-    async def renew(self, number: str, attempt: int) -> None:
-        """A retry needs more time. Raises :class:`StaleAttempt` when the case was taken by another activation."""
-        await self._mine(number, attempt, _RENEW, until=wall() + LEASE)
 
     async def release(self, number: str, attempt: int) -> Run:
         """Give the case back. The answer tells whether it wants another wake already (a signal came meanwhile, P9)."""
@@ -181,10 +187,10 @@ class Leases:
             await connection.execute(self._db.upsert(schema.beats), [{"name": PULSE, "at": wall()}])
         return found
 
-    async def _mine(self, number: str, attempt: int, change: sa.Executable, **values: datetime) -> Run:
+    async def _mine(self, number: str, attempt: int, change: sa.Executable) -> Run:
         """Change a case that this attempt holds; as it is then."""
         async with self._db.write_once() as connection:
-            row = (await connection.execute(change, {"of": number, "by": attempt, **values})).first()
+            row = (await connection.execute(change, {"of": number, "by": attempt})).first()
         if row is None:
             raise StaleAttempt(f"{number}: attempt {attempt} is over")
         return Run(*row)

@@ -50,6 +50,10 @@ class LeaseHeld(Exception):
     """Another activation of the same case is at work."""
 
 
+class NotWanted(Exception):
+    """The case has nowhere to go now, or somebody has taken it there already."""
+
+
 class KeyReused(Exception):
     """The idempotency key was used before for something else; use a new key for a new matter."""
 

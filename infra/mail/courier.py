@@ -26,6 +26,8 @@ log = logging.getLogger("minsheng.mail")
 
 HOLD = timedelta(seconds=60)
 """How long a claimed letter is ours (wall time); after a crash it is sent again with the same Message-ID."""
+ROUND = 45.0
+"""Seconds for which letters are taken from the outbox; the next pulse goes on."""
 BREAK = timedelta(seconds=15)
 """After a failed connection nobody knocks again for this long (wall time)."""
 FIRST_RETRY, LONGEST_RETRY = 15.0, 900.0
@@ -70,18 +72,19 @@ class Courier:
     @property
     def is_broken(self) -> bool:
         """Whether the mail server was away a moment ago, so that nobody knocks."""
-        return self._broken_until is not None and wall() < self._broken_until
+        return self._broken_until is not None and timedelta(0) < self._broken_until - wall() <= BREAK
 
-    async def deliver(self, number: str | None = None, *, limit: int = 100) -> Delivered:
-        """Send due letters (of one case); never raises because a mail server is away or a letter is broken."""
-        done = Delivered()
-        while (left := limit - done.sent - done.retried - done.given_up) > 0 and not self.is_broken:
+    async def deliver(self, number: str | None = None) -> Delivered:
+        """Send due letters (of one case), as many as :data:`ROUND` has room for; never raises because a mail server is
+        away or a letter is broken."""
+        done, loop = Delivered(), asyncio.get_running_loop()
+        until = loop.time() + ROUND
+        while loop.time() < until and not self.is_broken:
             # few at a time: a letter is not held longer than it takes, and little is put off when the server goes away
-            few = min(left, self._mailer.size)
-            claimed = await self._ledger.claim_letters(limit=few, hold_for=HOLD, number=number)
+            claimed = await self._ledger.claim_letters(limit=self._mailer.size, hold_for=HOLD, number=number)
             for one in await asyncio.gather(*(self.carry(letters) for letters in _by_case(claimed))):
                 done += one
-            if len(claimed) < few:
+            if len(claimed) < self._mailer.size:
                 break
         return done
 

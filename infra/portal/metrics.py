@@ -21,7 +21,7 @@ KEPT = 10.0
 RECEIVED = "complaint_received"
 
 REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
+ProcessCollector(namespace="minsheng", registry=REGISTRY)
 INTAKE = Counter("minsheng_intake", "Complaints taken in by this portal", ["channel"], registry=REGISTRY)
 ENTRIES = Counter("minsheng_entries", "Entries made at this portal", ["kind"], registry=REGISTRY)
 REFUSED = Counter("minsheng_refused_actions", "Actions that the process did not allow", ["code"], registry=REGISTRY)
@@ -38,7 +38,7 @@ RUNGS = Gauge("minsheng_clocks_on_rung", "Running clocks by the rung they reache
 WAITING = Gauge("minsheng_letters_waiting", "Letters in the outbox", registry=REGISTRY)
 GIVEN_UP = Gauge("minsheng_letters_given_up", "Letters that nobody could deliver", registry=REGISTRY)
 OLDEST = Gauge("minsheng_oldest_letter_seconds", "Age of the oldest letter in the outbox", registry=REGISTRY)
-PULSE = Gauge("minsheng_pulse_age_seconds", "Time since the pulse last beat; NaN: never", registry=REGISTRY)
+PULSE = Gauge("minsheng_pulse_age_seconds", "Time since the pulse last beat; +Inf: never", registry=REGISTRY)
 
 
 def count_entries(entries: Sequence[Entry]) -> None:
@@ -80,4 +80,4 @@ def _set(figures: Figures) -> None:
     WAITING.set(figures.letters_waiting)
     GIVEN_UP.set(figures.letters_given_up)
     OLDEST.set(figures.oldest_letter)
-    PULSE.set(float("nan") if figures.pulse_age is None else figures.pulse_age)
+    PULSE.set(float("inf") if figures.pulse_age is None else figures.pulse_age)  # else no alert compares with it

@@ -61,6 +61,14 @@ async def test_whoever_stopped_listening_is_not_rung_for(ledger: Ledger):
     assert not await ring(ledger.db, "QD000000-A")
 
 
+async def test_a_worker_that_is_busy_is_rung_for_however_many_rings_wait(sqlite_ledger: Ledger):
+    ears, numbers = Ears(), [f"QD000000-{nth}" for nth in range(2000)]
+    async with listening(sqlite_ledger.db, ears.hear):
+        assert all(await bell.ring_for(sqlite_ledger.db, numbers)), "nothing is heard before the next turn of the loop"
+        assert (await ears.until(1))[0] == numbers[0]
+    assert not any(await bell.ring_for(sqlite_ledger.db, numbers[:3]))
+
+
 class Relay:
     """A way to PostgreSQL that can fall silent without a word, as when a router in between forgets a connection."""
 

@@ -56,8 +56,7 @@ async def test_only_the_letters_of_one_case(outbox: FakeOutbox):
     async with mail_server() as server:
         ours = courier(outbox, server.url)
         assert (await ours.deliver(NUMBER)).sent == COUNT
-        assert (await ours.deliver(limit=1)).sent == 1
-        assert (await ours.deliver()).sent == 1
+        assert (await ours.deliver()).sent == 2
         await ours.close()
     assert {mail["X-Minsheng-Number"] for mail in server.mails[:COUNT]} == {NUMBER}
 
@@ -118,6 +117,25 @@ async def test_a_citizen_without_a_usable_address(email: str, reason: str):
         await ours.close()
     assert reason in outbox.letters_named("receipt")[0].error
     assert len(server.mails) == COUNT - 1
+
+
+async def test_what_an_outage_has_left_leaves_in_one_round(outbox: FakeOutbox):
+    for nth in range(30):
+        outbox.open(number=f"QD261123-BBBB{nth:04}")
+    async with mail_server() as server:
+        ours = courier(outbox, server.url)
+        assert (await ours.deliver()).sent == 31 * COUNT
+        await ours.close()
+    assert len(server.mails) == 31 * COUNT
+
+
+async def test_a_clock_that_is_put_back_does_not_keep_the_letters(outbox: FakeOutbox):
+    async with mail_server() as server:
+        ours = courier(outbox, server.url)
+        ours._broken_until = wall() + timedelta(hours=1)
+        assert not ours.is_broken
+        assert (await ours.deliver()).sent == COUNT
+        await ours.close()
 
 
 async def test_a_mail_server_that_is_away_costs_nothing_and_is_left_alone_for_a_while(outbox: FakeOutbox):

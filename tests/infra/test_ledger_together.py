@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from infra.ledger import LeaseHeld, Ledger, StaleAttempt, leases, rulebooks
+from infra.ledger import LeaseHeld, Ledger, NotWanted, StaleAttempt, leases, rulebooks
 from rules.case import Case, Signal
 from rules.refusals import Refusal
 from tests import lives
@@ -124,9 +124,8 @@ async def test_an_overtaken_activation_can_write_nothing(
     slow, quick = await ledger.take(new.number), await ledger.take(new.number)
     with pytest.raises(StaleAttempt):
         await ledger.record(new.number, Signal("proceed"), at=now, attempt=slow.attempt)
-    for late in (ledger.leases.renew(new.number, slow.attempt), ledger.release(new.number, slow.attempt, now=now)):
-        with pytest.raises(StaleAttempt):
-            await late
+    with pytest.raises(StaleAttempt):
+        await ledger.release(new.number, slow.attempt, now=now)
     assert (await ledger.case(new.number)).seq == 1
     assert (await ledger.record(new.number, Signal("proceed"), at=now, attempt=quick.attempt)).entries
 
@@ -135,6 +134,37 @@ async def test_a_held_case_is_left_alone_until_it_is_released(ledger: Ledger, ca
     await ledger.take(case.number)
     with pytest.raises(LeaseHeld):
         await ledger.take(case.number)
+
+
+async def test_a_ring_takes_only_a_case_that_has_something_to_do(
+    ledger: Ledger, case: Case, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    """Of three workers that hear the same ring, two come when everything is done."""
+    with pytest.raises(NotWanted):
+        await ledger.take(case.number, if_wanted=now)
+    assert case.next_at is not None
+    due = await ledger.take(case.number, if_wanted=case.next_at)
+    await ledger.release(case.number, due.attempt, now=now)
+
+    answered = await lives.act(ledger, case, "fix", "lead-1", at=now, reply="已停工")
+    moving = await ledger.take(case.number, if_wanted=now)
+    assert moving.case == answered.case
+    with pytest.raises(NotWanted):
+        await ledger.take(case.number, if_wanted=now)  # somebody is at it
+    with pytest.raises(NotWanted):
+        await ledger.take("QD000000-NOBODY", if_wanted=now)
+
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=-1))
+    await ledger.release(case.number, moving.attempt, now=now)
+    await ledger.record(case.number, Signal("proceed"), at=now)
+    dead = await ledger.take(case.number)
+    assert (await ledger.take(case.number, if_wanted=now)).attempt == dead.attempt + 1, "a dead activation is made good"
+
+
+async def test_what_a_clock_said_is_shown_by_whoever_hears_the_ring(ledger: Ledger, case: Case, now: datetime):
+    assert case.next_at is not None
+    await ledger.decide_due(case.next_at, limit=10)
+    assert (await ledger.take(case.number, if_wanted=now)).unshown == case.seq + 1
 
 
 async def test_releasing_a_case_that_got_a_signal_meanwhile_asks_for_another_wake(

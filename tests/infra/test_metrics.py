@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 import yaml
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra import waking
 from infra.access import TaskLink, task_token
 from infra.ledger import Ledger
 from infra.moment import now as case_time
@@ -22,10 +26,9 @@ from infra.settings import ROOT, settings
 from tests import lives
 from tests.infra.test_ledger_cost import statements
 from tests.infra.test_portal import NOISE
+from tests.prefect_server import free_port
 
 DEPLOY = ROOT / "infra" / "deploy"
-NOT_OURS = {"up"}
-"""Prometheus makes it itself."""
 
 
 @pytest.fixture
@@ -115,15 +118,50 @@ def questions() -> Iterator[str]:
 def offered() -> set[str]:
     """Every name that /metrics can give, whether it has a value now or not."""
     suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-    return {f.name + end for f in metrics.REGISTRY.collect() for end in suffixes[f.type]}
+    return {f.name + end for f in families() for end in suffixes[f.type]}
+
+
+def families() -> list[Metric]:
+    """Of portals and workers."""
+    return [*metrics.REGISTRY.collect(), *waking.REGISTRY.collect()]
 
 
 def test_every_metric_of_the_dashboard_and_of_the_alerts_exists():
-    asked = {name for expr in questions() for name in re.findall(r"\b(?:minsheng|process)_[a-z_]+", expr)}
-    assert asked and asked <= offered() | NOT_OURS
+    asked = {name for expr in questions() for name in re.findall(r"\b[a-z]+_[a-z_]+_[a-z]+", expr)}
+    assert asked and asked <= offered()
 
 
 def test_every_metric_of_ours_is_on_the_dashboard():
     dashboard = " ".join(questions())
-    ours = {f.name for f in metrics.REGISTRY.collect() if f.name.startswith("minsheng_")}
+    ours = {f.name for f in families() if not f.name.startswith("minsheng_process_")}
     assert {name for name in ours if name not in dashboard} == set()
+
+
+async def test_a_pulse_that_never_beat_is_one_that_stopped(portal):
+    assert (await samples(portal))["minsheng_pulse_age_seconds", ()] > 300  # as the alert asks
+
+
+async def test_a_worker_tells_how_long_answers_waited_for_their_step(
+    sqlite_ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    case, asleep = await lives.received(sqlite_ledger, now), await lives.waiting(sqlite_ledger, now)
+    port = free_port()
+    monkeypatch.setattr(waking, "settings", lambda: settings().model_copy(update={"metrics_port": port}))
+    monkeypatch.setattr(waking, "now", lambda: case.opened_at + timedelta(seconds=1.5))
+    with waking.wakes_shown():
+        for one in (case, asleep):
+            waking.note_wake(one)
+        told = (await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/metrics")).text
+    found = {s.name: s for family in text_string_to_metric_families(told) for s in family.samples}
+    assert found["minsheng_wake_seconds_count"].value == 1, "who has nowhere to go was woken in vain"
+    assert found["minsheng_wake_seconds_sum"].value == pytest.approx(1.5)
+
+
+def test_a_port_that_is_taken_stops_no_worker(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setattr(waking, "settings", lambda: settings().model_copy(update={"metrics_port": port}))
+        with waking.wakes_shown():
+            assert f"Prometheus cannot ask this worker at 127.0.0.1:{port}" in caplog.text

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from infra import orchestrator as module
 from infra.bell import listening
-from infra.deployments import deploy
+from infra.deployments import POOL, deploy
 from infra.ledger import Ledger, UnknownCase, schema
 from infra.moment import wall
 from infra.orchestrator import Orchestrator
@@ -167,6 +167,48 @@ async def test_many_that_begin_at_once_ask_for_their_deployment_once(desk: Desk,
     done = await asyncio.gather(*(desk.orchestrator.wake(number) for number in numbers))
     assert done == ["started"] * 5
     assert asked.count("/deployments/name/complaint/standard") == 1
+
+
+@pytest.mark.parametrize("kind", ["PENDING", "RUNNING"])
+async def test_a_run_whose_worker_died_when_the_case_was_closed_is_ended(
+    desk: Desk, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    still_open = desk.number
+    await desk.orchestrator.wake(still_open)
+    await desk.state(kind)
+    done = (await lives.closed(desk.ledger, NOW)).number
+    made = await desk.server.call("POST", "/flow_runs/", name=done, flow_id=(await desk.run())["flow_id"])
+    await desk.ledger.bind_run(done, made["id"])
+    await desk.server.call("POST", f"/flow_runs/{made['id']}/set_state", state={"type": kind}, force=True)
+
+    assert await desk.orchestrator.put_right() == 0, "its worker may still be at it"
+    monkeypatch.setattr(module, "PATIENCE", timedelta())
+    assert await desk.orchestrator.put_right() == 1
+
+    state = (await desk.server.run(made["id"]))["state"]
+    assert (state["type"], state["name"]) == ("COMPLETED", "Closed")
+    assert (await desk.run())["state"]["type"] == kind, "the runs of open cases are looked after case by case"
+
+
+async def test_what_looks_at_everything_is_handed_out_before_the_cases_that_wait(desk: Desk):
+    """After an outage thousands of runs wait; clocks and letters do not wait behind them."""
+    cases = [await desk.server.start_run("complaint/standard") for _ in range(3)]
+    beats = [await desk.server.start_run(name) for name in ("clocks/clocks", "pulse/pulse")]
+
+    handed_out = await desk.server.call("POST", f"/work_pools/{POOL}/get_scheduled_flow_runs", limit=4)
+
+    ids = [one["flow_run"]["id"] for one in handed_out]
+    assert ids[:2] == beats and set(ids[2:]) < set(cases)
+
+
+async def test_many_are_rung_for_at_once_and_those_nobody_hears_are_told(desk: Desk):
+    numbers = [desk.number, *[(await lives.received(desk.ledger, NOW)).number for _ in range(3)]]
+    assert await desk.orchestrator.ring(numbers) == numbers
+    heard: list[str] = []
+    async with listening(desk.ledger.db, heard.append):
+        assert await desk.orchestrator.ring(numbers) == []
+        await until("the rings", lambda: _now(heard), lambda told: len(told) == 4)
+    assert heard == numbers
 
 
 async def test_the_run_of_a_closed_case_is_never_woken(desk: Desk):

@@ -20,6 +20,7 @@ from prefect import task_engine
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.filesystems import LocalFileSystem
+from prefect.flows import Flow
 from prefect.utilities.dispatch import lookup_type
 from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
@@ -27,7 +28,7 @@ from sqlalchemy.exc import OperationalError
 
 from infra import warm_engine
 from infra.handover import hand_over, handed_over
-from infra.ledger import Activation, LeaseHeld, Run, UnknownCase
+from infra.ledger import Activation, LeaseHeld, NotWanted, Run, UnknownCase
 from infra.settings import ROOT
 from infra.warm_engine import KnowingClient, load
 from infra.worker import STUCK_SECONDS, WarmWorker
@@ -104,7 +105,7 @@ class Cancels:
         self.left = times
         self.asked: list[str] = []
 
-    async def take(self, number: str) -> Activation:
+    async def take(self, number: str, **_: object) -> Activation:
         self.asked.append(number)
         if self.left:
             self.left -= 1
@@ -154,6 +155,46 @@ async def test_what_is_cancelled_under_a_polled_run_does_not_end_the_worker_and_
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
+
+
+async def test_what_prefect_hands_out_is_carried_whatever_the_case_wants_and_a_ring_is_only_a_hint():
+    worker, wanted = WarmWorker(work_pool_name="complaints"), []
+
+    class Notes:
+        async def take(self, number: str, *, if_wanted: datetime | None = None) -> Activation:
+            wanted.append((number, if_wanted is not None))
+            raise NotWanted(number)
+
+    vars(worker)["_ledger"] = Notes()
+    worker._hear("QD000000-A")
+    worker._hear("QD000000-B")
+    worker._hear("QD000000-B", is_asked_for=True)  # resumed by hand
+    worker._hear("QD000000-B")
+    hand = asyncio.create_task(worker._carry_what_is_rung())
+    while len(wanted) < 2:  # noqa: ASYNC110 -- a hand tells nobody what it does
+        await asyncio.sleep(0)
+    hand.cancel()
+    assert wanted == [("QD000000-A", True), ("QD000000-B", False)]
+
+
+async def test_a_case_goes_on_though_somebody_deleted_its_deployment(monkeypatch: pytest.MonkeyPatch):
+    carried: list[str] = []
+
+    class Deleted:
+        async def read_flow_run(self, run_id: object) -> FlowRun:
+            return a_run()
+
+        async def read_deployment(self, id: object) -> None:
+            raise AssertionError("nobody needs it")
+
+    async def carry(flow: Flow[..., object], run: FlowRun, *, is_ours: bool) -> None:
+        carried.append(flow.name)
+
+    monkeypatch.setattr("infra.worker.carry_out", carry)
+    worker = WarmWorker(work_pool_name="complaints")
+    vars(worker)["_known"] = Deleted()
+    await worker._carry_out(uuid4(), name="QD000000-A", is_ours=True)
+    assert carried == ["complaint"]
 
 
 async def test_cases_that_wait_while_no_hand_moves_are_noticed():
