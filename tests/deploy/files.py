@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -67,6 +68,16 @@ def containers() -> list[tuple[Where, dict[str, Any]]]:
     return [(where, one) for where, pod in pods() for one in pod["spec"]["containers"]]
 
 
+def first_containers() -> list[tuple[Where, dict[str, Any]]]:
+    """What runs to its end before anything else of the pod begins."""
+    return [(where, one) for where, pod in pods() for one in pod["spec"].get("initContainers", [])]
+
+
+def unless_told(value: str) -> str:
+    """What compose takes when nobody says anything else."""
+    return re.sub(r"\$\{[A-Z_]+:-([^{}]*)\}", r"\1", value)
+
+
 def config_map(name: str) -> dict[str, str]:
     return next(one["data"] for where, one in objects() if where == f"ConfigMap {name}")
 
@@ -102,7 +113,7 @@ def commands() -> Iterator[tuple[Where, list[str]]]:
     for name, service in compose()["services"].items():
         if "command" in service:
             yield f"compose {name}", service["command"]
-    for where, container in containers():
+    for where, container in [*containers(), *first_containers()]:
         yield where, container["command"]
     for unit in sorted(UNITS.glob("*.service")):
         for line in unit.read_text("utf-8").splitlines():

@@ -32,10 +32,12 @@ from tests.deploy.files import (
     config_map,
     containers,
     environments,
+    first_containers,
     kustomization,
     objects,
     pods,
     unit_environment,
+    unless_told,
 )
 
 OURS = {f"MINSHENG_{name.upper()}" for name in Settings.model_fields}
@@ -101,7 +103,7 @@ def test_a_worker_carries_as_many_cases_everywhere():
     ids=["compose servers", "compose ours", "kubernetes servers", "kubernetes ours", "chart", "systemd"],
 )
 def test_what_prefect_must_be_told_is_told_everywhere(told: dict, needed: dict):
-    assert {name: told.get(name) for name in needed} == needed
+    assert {name: unless_told(told.get(name, "")) for name in needed} == needed
 
 
 @pytest.mark.parametrize(("where", "command"), commands(), ids=[where for where, _ in commands()])
@@ -150,6 +152,33 @@ def test_every_container_is_bounded_and_watched(where: str, one: dict):
     kind, name = where.split()
     if kind in {"Deployment", "StatefulSet"} and name != "prefect-services":  # it listens nowhere; its end is seen
         assert "livenessProbe" in one
+
+
+def test_no_code_of_ours_begins_on_tables_of_the_release_before():
+    """Kubernetes starts everything of a release at once; compose and systemd have their order."""
+    ours = {where for where, one in containers() if one["image"] == "minsheng"}
+    first = {where: one["command"] for where, one in first_containers()}
+    assert set(first) == ours
+    prefect = {"Deployment prefect-api", "Deployment prefect-services"}
+    for where, command in first.items():
+        tables = "prefect-tables" if where in prefect else "ledger-tables"
+        assert command == compose()["services"][tables]["command"], where
+
+
+def test_nothing_but_the_program_goes_into_the_image():
+    """Keys, settings and backups may lie beside compose.yaml."""
+    told = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert told[1] == "*", "nothing that is not named"
+    named = {line[1:] for line in told if line.startswith("!")}
+    copied = set(re.findall(r"^COPY (?!--)(.+) \S+$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.M))
+    assert named == {name for line in copied for name in line.split()}
+    assert told.index("!infra") < told.index("infra/deploy/*") < told.index("!infra/deploy/requirements.lock")
+
+
+def test_nobody_sends_mail_under_a_domain_that_the_relay_refuses():
+    relay = compose()["services"]["mail"]["environment"]
+    for told in (compose()["x-ours"]["MINSHENG_MAIL_FROM"], relay["ALLOWED_SENDER_DOMAINS"]):
+        assert re.findall(r"\{([A-Z_]+)", told) == ["MAIL_DOMAIN"]
 
 
 def test_selectors_and_policies_name_pods_that_exist():

@@ -26,7 +26,7 @@ from infra.deployments import deploy
 from infra.ledger import Ledger
 from infra.moment import now
 from rules.case import Case, Role
-from tests.deploy.files import compose
+from tests.deploy.files import compose, unless_told
 from tests.infra.mail_server import MailServer
 from tests.postgres import QUICK, find_programs
 from tests.prefect_server import Process, free_port, until
@@ -202,12 +202,13 @@ async def _everything(home: Path, province: Province, prefect_database: str, siz
         api = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api"
         servers = server_settings(home, prefect_database, redis_port)
         province.parts["redis"] = _redis(home, redis_port)
-        tables = Process(command("prefect-tables"), servers, home / "tables.log")
+        tables = [Process(command("prefect-tables"), servers, home / f"tables-{nth}.log") for nth in range(2)]
         _add_portals(province, home, api, size.portals)  # they need nothing but the ledger
-        for part in (tables, *province.parts.values()):
+        for part in (*tables, *province.parts.values()):
             part.start()
-        assert tables.running is not None
-        assert await asyncio.to_thread(tables.running.wait, 120) == 0, tables.text
+        for one in tables:  # on Kubernetes every server makes sure of its tables
+            assert one.running is not None
+            assert await asyncio.to_thread(one.running.wait, 120) == 0, one.text
         _start_prefect(province, home, api_ports, servers)
         healths = [f"http://127.0.0.1:{port}/api/health" for port in api_ports]
         await until("both API servers", partial(_answer, healths), within=120)
@@ -239,7 +240,8 @@ def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str
     }
     few = {f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}": "5" for name in ("POOL_SIZE", "MAX_OVERFLOW")}
     keys = {"PREFECT_SERVER_API_AUTH_STRING": AUTH, "PREFECT_API_AUTH_STRING": AUTH}
-    return {**compose()["x-prefect"], **here, **few, **keys}  # the tests' PostgreSQL has room for few connections
+    told = {name: unless_told(value) for name, value in compose()["x-prefect"].items()}
+    return {**told, **here, **few, **keys}  # the tests' PostgreSQL has room for few connections
 
 
 def our_settings(province: Province, home: Path, api: str) -> dict[str, str]:
@@ -256,7 +258,8 @@ def our_settings(province: Province, home: Path, api: str) -> dict[str, str]:
         "PREFECT_HOME": str(home),
         "TMPDIR": str(home),
     }
-    return {name: value for name, value in {**compose()["x-ours"], **here}.items() if "${" not in value}
+    told = {name: unless_told(value) for name, value in compose()["x-ours"].items()}
+    return {name: value for name, value in {**told, **here}.items() if "${" not in value}
 
 
 def _redis(home: Path, port: int) -> Process:

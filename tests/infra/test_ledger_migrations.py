@@ -49,6 +49,20 @@ async def test_upgrading_again_is_harmless(empty: str):
     await ledger.close()
 
 
+async def test_whoever_goes_back_to_the_release_before_finds_tables_that_are_left_as_they_are(
+    empty: str, caplog: pytest.LogCaptureFixture
+):
+    ledger = Ledger.connect(empty)
+    await ledger.upgrade()
+    async with ledger.db.write() as connection:
+        await connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '999'"))  # noqa: S608
+    await ledger.upgrade()
+    assert "tables of a later release (999)" in caplog.text
+    async with ledger.db.read() as connection:
+        assert await connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) == "999"  # noqa: S608
+    await ledger.close()
+
+
 async def test_several_processes_may_upgrade_at_once(empty: str):
     order = f"import asyncio; from infra.ledger import Ledger; asyncio.run(Ledger({empty!r}).upgrade())"
     several = [await asyncio.create_subprocess_exec(sys.executable, "-c", order, cwd=ROOT) for _ in range(4)]
