@@ -1,7 +1,8 @@
 """及时回应: whoever stores a signal rings, and the warm worker that hears it takes the case up at once.
 
-A ring is a hint that may be lost; the pulse makes good what nobody heard. On PostgreSQL it is a notification, beside
-a SQLite ledger a datagram to a socket in the ledger's folder. No state of Prefect changes by it.
+A ring is a hint that may be lost; the pulse makes good what nobody heard. On PostgreSQL it is a notification that all
+workers hear, addressed to one of them; beside a SQLite ledger a datagram to a socket in the ledger's folder. No state
+of Prefect changes by it.
 """
 
 from __future__ import annotations
@@ -29,16 +30,25 @@ AGAIN = 2.0
 """Seconds before a lost connection is made again."""
 STILL_THERE, SILENCE = 20.0, 5.0
 """Seconds after which a connection that rests is asked whether it is there, and that it may take to answer."""
+_SOON_MISSED = {"tcp_keepalives_idle": "20", "tcp_keepalives_interval": "5", "tcp_user_timeout": "20000"}
+"""So that PostgreSQL soon forgets a listener whose machine is gone (seconds, seconds, milliseconds)."""
 LONGEST_PATH = 100
 """Bytes; the address of a socket has room for 108. Beside a ledger with a longer path there is no bell."""
 
 Heard = Callable[[str], None]
 
-_RING = sa.text(
-    f"SELECT count(pg_notify('{CHANNEL}', number)), set_config('synchronous_commit', 'off', true),"  # noqa: S608 -- constants
-    f" EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{LISTENER}' AND datname = current_database())"
-    " AS is_heard FROM unnest(CAST(:numbers AS text[])) AS number"
+_RING = sa.text(f"""
+WITH listeners AS MATERIALIZED (
+    SELECT pid FROM pg_stat_activity WHERE application_name = '{LISTENER}' AND datname = current_database()
+), addressed AS (
+    SELECT number, (SELECT pid FROM listeners ORDER BY hashtext(number || ' ' || pid), pid LIMIT 1)
+    FROM unnest(CAST(:numbers AS text[])) AS number
 )
+SELECT count(pg_notify('{CHANNEL}', concat_ws(' ', number, pid))), set_config('synchronous_commit', 'off', true),
+    count(pid) > 0 AS is_heard FROM addressed
+""")  # noqa: S608 -- constants
+"""Each number is for the listener that comes first when all are put in an order of its own (rendezvous hashing, Thaler
+and Ravishankar 1998): a listener that comes or goes changes the addressee of its own share only."""
 
 
 async def ring_for(db: Database, numbers: Sequence[str]) -> list[bool]:
@@ -72,13 +82,14 @@ def _ring_beside(db: Database, number: str) -> bool:
 
 
 @asynccontextmanager
-async def listening(db: Database, heard: Heard) -> AsyncIterator[None]:
-    """Call ``heard`` with every number that is rung from now on, until the block ends."""
+async def listening(db: Database, heard: Heard, overheard: Heard | None = None) -> AsyncIterator[None]:
+    """Call ``heard`` with every number that is rung from now on, until the block ends; with those that are addressed to
+    another listener ``overheard``, if given."""
     if db.is_sqlite:
         with _listening_beside(_socket_path(db), heard):
             yield
         return
-    keeper = asyncio.create_task(_keep_listening(db, heard))
+    keeper = asyncio.create_task(_keep_listening(db, heard, overheard or heard))
     try:
         yield
     finally:
@@ -115,12 +126,12 @@ def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-unty
                 place.unlink()
 
 
-async def _keep_listening(db: Database, heard: Heard) -> None:
+async def _keep_listening(db: Database, heard: Heard, overheard: Heard) -> None:
     """Hold one connection that listens; when it is lost, or does not answer any more, make another."""
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     while True:
         try:
-            await _listen(address, heard)
+            await _listen(address, heard, overheard)
         except (Exception, asyncio.CancelledError) as fault:
             if is_asked_to_stop():
                 raise
@@ -128,12 +139,18 @@ async def _keep_listening(db: Database, heard: Heard) -> None:
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
 
 
-async def _listen(address: str, heard: Heard) -> None:
+async def _listen(address: str, heard: Heard, overheard: Heard) -> None:
     """Listen until the connection is lost. Raises :class:`OSError` (a timeout too) and asyncpg's own errors."""
-    line, lost = await asyncpg.connect(address, timeout=SILENCE), asyncio.Event()
+    line, lost = await asyncpg.connect(address, timeout=SILENCE, server_settings=_SOON_MISSED), asyncio.Event()
+    own = str(line.get_server_pid())
+
+    def hear(_line: object, _pid: int, _channel: str, told: object) -> None:
+        number, _, pid = str(told).partition(" ")
+        (heard if pid in ("", own) else overheard)(number)
+
     try:
         line.add_termination_listener(lambda _line: lost.set())
-        await line.add_listener(CHANNEL, lambda _line, _pid, _channel, number: heard(number))
+        await line.add_listener(CHANNEL, hear)
         await line.execute(f"SET application_name = '{LISTENER}'")  # from now on, and not before, it hears
         while not lost.is_set():
             with contextlib.suppress(TimeoutError):

@@ -62,7 +62,7 @@ SERVER = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "20",
     "PREFECT_SERVER_DATABASE_TIMEOUT": "30",
 }
-"""Environment of a Prefect server for Minsheng (engine-notes.md, reliability.md P10, P11, P21, P41, P54–P58)."""
+"""Environment of a Prefect server for Minsheng (decisions/README.md: P10, P11, P21, P41, P54–P58)."""
 
 WORKER = {
     "DO_NOT_TRACK": "1",

@@ -30,6 +30,7 @@ from infra.handover import hand_over, share
 from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, NotWanted, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
+from infra.overheard import helping_out
 from infra.prefect_api import PrefectAway
 from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
@@ -124,7 +125,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)
-        await self._exit_stack.enter_async_context(listening(self._ledger.db, self._hear))
+        helping = helping_out(self._ledger, self._hear, lambda: bool(self._rung))
+        overheard = await self._exit_stack.enter_async_context(helping)
+        await self._exit_stack.enter_async_context(listening(self._ledger.db, self._hear, overheard))
         for run in await self._ledger.to_wake(now(), limit=MISSED):
             self._hear(run.number)
 

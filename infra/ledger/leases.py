@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -152,6 +153,12 @@ class Leases:
         async with self._db.read() as connection:
             rows = [row for part in parts for row in await connection.execute(part)]
         return list({row.number: Run(*row) for row in rows}.values())
+
+    async def wanted(self, numbers: Sequence[str], now: datetime) -> list[str]:
+        """Of these, the idle cases that have something to do at ``now`` (case time)."""
+        query = sa.select(_c.number).where(_c.number.in_(numbers), is_idle(wall()), _WANTS)
+        async with self._db.read() as connection:
+            return [*await connection.scalars(query, {"now": now})]
 
     async def to_show(self, *, limit: int, after: str = "") -> list[str]:
         """Idle cases behind the number ``after`` whose run has not shown yet what a clock brought about."""

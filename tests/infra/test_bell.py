@@ -103,7 +103,7 @@ async def test_however_a_line_breaks_it_is_made_again(monkeypatch: pytest.Monkey
     faults = [RuntimeError("a library has an error"), asyncio.CancelledError(), ConnectionResetError()]
     listens = asyncio.Event()
 
-    async def listen(address: str, heard: bell.Heard) -> None:
+    async def listen(address: str, heard: bell.Heard, overheard: bell.Heard) -> None:
         if faults:
             raise faults.pop()
         listens.set()
