@@ -82,16 +82,16 @@ def _ring_beside(db: Database, number: str) -> bool:
 
 
 @asynccontextmanager
-async def listening(db: Database, heard: Heard, overheard: Heard | None = None) -> AsyncIterator[None]:
+async def listening(db: Database, heard: Heard, overheard: Heard | None = None) -> AsyncIterator[Callable[[], object]]:
     """Call ``heard`` with every number that is rung from now on, until the block ends; with those that are addressed to
-    another listener ``overheard``, if given."""
+    another listener ``overheard``, if given. The block gets what stops that before its end, where others may hear."""
     if db.is_sqlite:
         with _listening_beside(_socket_path(db), heard):
-            yield
+            yield bool
         return
     keeper = asyncio.create_task(_keep_listening(db, heard, overheard or heard))
     try:
-        yield
+        yield keeper.cancel
     finally:
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):

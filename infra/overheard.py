@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from infra.bell import Heard
+from infra.bell import Heard, listening
 from infra.ledger import Ledger
 from infra.moment import now
 from infra.stray import is_asked_to_stop
@@ -70,11 +70,13 @@ class Overheard:
 
 
 @asynccontextmanager
-async def helping_out(ledger: Ledger, hear: Heard, is_busy: Callable[[], bool]) -> AsyncIterator[Heard]:
-    """What to call with every number that was overheard, until the block ends."""
+async def answering(ledger: Ledger, hear: Heard, *, is_busy: Callable[[], bool]) -> AsyncIterator[Callable[[], object]]:
+    """``hear`` every number that is rung for with us from now on, and what others leave when they are rung for and
+    nothing is to be done here. The block gets what stops the first before its end: from then on others are rung for."""
     overheard = Overheard(ledger, hear, is_busy)
     helper = asyncio.create_task(overheard.help_out())
     try:
-        yield overheard.note
+        async with listening(ledger.db, hear, overheard.note) as go_deaf:
+            yield go_deaf
     finally:
         helper.cancel()

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,6 @@ from prefect.flows import Flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from infra import tracing
-from infra.bell import listening
 from infra.board import board_kept
 from infra.deployments import AT_ONCE
 from infra.garbage import seldom_collected
@@ -30,7 +30,7 @@ from infra.handover import hand_over, share
 from infra.ledger import Activation, LeaseHeld, Ledger, NoRulebook, NotWanted, UnknownCase
 from infra.moment import now
 from infra.orchestrator import Orchestrator
-from infra.overheard import helping_out
+from infra.overheard import answering
 from infra.prefect_api import PrefectAway
 from infra.run_events import events_told
 from infra.settings import prefect_api_url, prefect_auth, settings
@@ -80,6 +80,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         self._looked = float("-inf")
         self._moved = 0.0
         self._draining = False
+        self._go_deaf: Callable[[], object] = bool
         self._main: asyncio.Task[Any] | None = None
         self._leaving: asyncio.Future[None] | None = None
 
@@ -125,15 +126,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         hands = [asyncio.create_task(self._carry_what_is_rung()) for _ in range(at_once)]
         for hand in hands:
             self._exit_stack.callback(hand.cancel)
-        helping = helping_out(self._ledger, self._hear, lambda: bool(self._rung))
-        overheard = await self._exit_stack.enter_async_context(helping)
-        await self._exit_stack.enter_async_context(listening(self._ledger.db, self._hear, overheard))
+        bell = answering(self._ledger, self._hear, is_busy=lambda: bool(self._rung))
+        self._go_deaf = await self._exit_stack.enter_async_context(bell)
         for run in await self._ledger.to_wake(now(), limit=MISSED):
             self._hear(run.number)
 
     def _hear(self, number: str, *, is_asked_for: bool = False) -> None:
-        """Many rings for a case that waits its turn are one. A run that Prefect hands out is asked for, maybe by hand:
-        it is carried whatever the case wants."""
+        """Many rings for a waiting case are one. What Prefect hands out, maybe by hand, is carried in any case."""
         if not self._rung:
             self._moved = asyncio.get_running_loop().time()
         self._rung[number] = is_asked_for or self._rung.get(number, False)
@@ -283,6 +282,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         if self._draining:
             self._leave()
         self._draining = True
+        self._go_deaf()  # what comes now is for others
         self._leaving = asyncio.ensure_future(self._leave_when_idle())
 
     async def _leave_when_idle(self) -> None:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from infra.bench.figures import processor, resident_mb
 from infra.bench.lives import leader
+from infra.bench.town import DURABLE
 from infra.rulebook_files import read_folder
 from infra.settings import settings
 from infra.up.parts import minsheng
@@ -45,7 +46,7 @@ async def cost(size: Size, *, seconds: float, at_once: int) -> dict[str, Any]:
     with TemporaryDirectory(prefix="minsheng-province-") as folder:
         home, mail = Path(folder), MailServer(port=free_port())
         with _mail_catcher(home, mail) as (catcher, mailbox):
-            async with open_province(home, mail, rules, size=size) as province:
+            async with open_province(home, mail, rules, size=size, database=DURABLE) as province:
                 province.parts["mail"] = catcher
                 async with leader(province.portals, mailbox, province.ledger.url) as client:
                     await client.for_seconds(WARMING, at_once=at_once)

@@ -174,10 +174,10 @@ class Province:
 
 @asynccontextmanager
 async def open_province(
-    home: Path, mail: MailServer, rules: dict[str, str], *, size: Size = Size()
+    home: Path, mail: MailServer, rules: dict[str, str], *, size: Size = Size(), database: tuple[str, ...] = QUICK
 ) -> AsyncIterator[Province]:
-    """Started in the order of compose.yaml, with ``rules`` in force."""
-    room = (*QUICK, "max_connections=200")
+    """Started in the order of compose.yaml, with ``rules`` in force; ``database``: settings of PostgreSQL."""
+    room = (*database, "max_connections=500")
     with postgres.running(find_programs(), room) as server:
         ledger = Ledger(server.url(await server.create("ledger")), pool_size=2)
         await ledger.upgrade()
@@ -238,10 +238,9 @@ def server_settings(home: Path, database: str, redis_port: int) -> dict[str, str
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200",
         "PREFECT_SERVER_UI_API_URL": "http://127.0.0.1:4200/api",
     }
-    few = {f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}": "5" for name in ("POOL_SIZE", "MAX_OVERFLOW")}
     keys = {"PREFECT_SERVER_API_AUTH_STRING": AUTH, "PREFECT_API_AUTH_STRING": AUTH}
     told = {name: unless_told(value) for name, value in compose()["x-prefect"].items()}
-    return {**told, **here, **few, **keys}  # the tests' PostgreSQL has room for few connections
+    return {**told, **here, **keys}
 
 
 def our_settings(province: Province, home: Path, api: str) -> dict[str, str]:
@@ -295,7 +294,7 @@ def _start_workers(province: Province, home: Path, api: str, number: int) -> Non
     ours = our_settings(province, home, api)
     for nth in range(1, number + 1):
         own = ours | {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port())}
-        start = (*command("worker", limit="4"), "--name", f"worker-{nth}")
+        start = (*command("worker"), "--name", f"worker-{nth}")
         province.parts[f"worker-{nth}"] = Process(start, own, home / f"worker-{nth}.log")
         province.health[f"worker-{nth}"] = f"http://127.0.0.1:{own['PREFECT_WORKER_WEBSERVER_PORT']}/health"
         province.parts[f"worker-{nth}"].start()

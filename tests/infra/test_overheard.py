@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import cast
 
 import pytest
 
-from infra import overheard
+from infra import overheard as module
 from infra.bell import listening, ring_for
 from infra.ledger import Ledger
 from infra.ledger.database import Database
-from infra.overheard import helping_out
+from infra.overheard import Overheard, answering
 from tests import lives
+from tests.conftest import opened
 from tests.infra.test_bell import Ears, somebody_hears
 
 NUMBERS = [f"QD261123-{nth:08}" for nth in range(60)]
@@ -22,8 +24,8 @@ NUMBERS = [f"QD261123-{nth:08}" for nth in range(60)]
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overheard, "GRACE", 0.0)
-    monkeypatch.setattr(overheard, "LOOK", 0.0)
+    monkeypatch.setattr(module, "GRACE", 0.0)
+    monkeypatch.setattr(module, "LOOK", 0.0)
 
 
 class Left:
@@ -39,6 +41,13 @@ class Left:
         if len(self.asked) == 1:
             raise ConnectionError("away")
         return [number for number in numbers if number in self.numbers]
+
+
+@asynccontextmanager
+async def helping(overheard: Overheard) -> AsyncIterator[Overheard]:
+    helper = asyncio.create_task(overheard.help_out())
+    yield overheard
+    helper.cancel()
 
 
 class Listener(Ears):
@@ -83,8 +92,9 @@ async def test_each_case_is_rung_for_with_one_worker_which_is_always_the_same(po
     await gone.leave()
     async with asyncio.timeout(20):
         while not one.own | other.own >= {*NUMBERS}:  # PostgreSQL may not have missed it yet
+            before = len(one.numbers)
             await ring_for(db, NUMBERS)
-            await one.until(len(one.numbers) + 1)
+            await one.until(before + len(NUMBERS))
     assert not (shares[1] & other.own or shares[2] & one.own), "whoever stays keeps what it knows"
     await one.leave()
     await other.leave()
@@ -93,22 +103,44 @@ async def test_each_case_is_rung_for_with_one_worker_which_is_always_the_same(po
 
 async def test_what_others_leave_is_taken_over_also_when_the_ledger_was_away():
     ledger, ears = Left(["QD000000-B"]), Ears()
-    async with helping_out(cast("Ledger", ledger), ears.hear, lambda: False) as note:
+    async with helping(Overheard(cast("Ledger", ledger), ears.hear, lambda: False)) as overheard:
         for number in ("QD000000-A", "QD000000-B"):
-            note(number)
+            overheard.note(number)
         assert await ears.until(1) == ["QD000000-B"]
     assert ledger.asked[-1] == ["QD000000-A", "QD000000-B"]
 
 
 async def test_whoever_has_enough_to_do_takes_nothing_over():
     ledger, ears, is_busy = Left(["QD000000-A"]), Ears(), True
-    async with helping_out(cast("Ledger", ledger), ears.hear, lambda: is_busy) as note:
-        note("QD000000-A")
+    async with helping(Overheard(cast("Ledger", ledger), ears.hear, lambda: is_busy)) as overheard:
+        overheard.note("QD000000-A")
         for _ in range(20):
             await asyncio.sleep(0)
         assert ledger.asked == []
         is_busy = False
         assert await ears.until(1) == ["QD000000-A"]
+
+
+async def test_a_worker_takes_over_what_another_that_hangs_was_rung_for_and_who_leaves_is_not_rung_for(
+    postgres_url: str, now: datetime, book_files: dict[str, str]
+):
+    async with opened(postgres_url, book_files) as ledger:
+        numbers = [(await lives.received(ledger, now)).number for _ in range(20)]
+        hangs, ears = Listener(ledger.db), Ears()
+        async with answering(ledger, ears.hear, is_busy=lambda: False) as go_deaf:
+            async with asyncio.timeout(20):
+                while not (hangs.own and {*numbers} <= {*ears.numbers}):  # some are for the other, which does nothing
+                    await ring_for(ledger.db, numbers)
+                    await asyncio.sleep(0.05)
+
+            go_deaf()
+            hangs.own.clear()
+            async with asyncio.timeout(20):
+                while not {*numbers} <= hangs.own:
+                    before = len(hangs.numbers)
+                    await ring_for(ledger.db, numbers)
+                    await hangs.until(before + len(numbers))
+        await hangs.leave()
 
 
 async def test_what_is_left_is_what_nobody_is_at_and_something_is_to_be_done(ledger: Ledger, now: datetime):
