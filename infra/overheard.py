@@ -46,7 +46,7 @@ class Overheard:
         """Until cancelled: take over what was overheard, and left."""
         while True:
             await self._some.wait()
-            await asyncio.sleep(LOOK)  # how long others have
+            await asyncio.sleep(LOOK)  # one question for all that was overheard meanwhile
             try:
                 await self._look()
             except (Exception, asyncio.CancelledError) as fault:

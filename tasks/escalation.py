@@ -39,11 +39,12 @@ async def escalation(number: str, attempt: int) -> None:
     said = await ledger.leases.unshown(number)
     if any("letters" in entry.data for entry in said):
         await send_letters(number)
-    for entry in [*said, *await record(number, Signal(TICK), attempt=attempt)]:
+    told = [*said, *await record(number, Signal(TICK), attempt=attempt)]
+    for entry in told:
         if entry.kind == "rung_reached":
             _announce(number, entry)
     if said:
-        await ledger.leases.shown(number, attempt)
+        await ledger.leases.shown(number, attempt, count=len(told))
 
 
 async def decide_due_clocks() -> int:

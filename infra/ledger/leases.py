@@ -79,7 +79,9 @@ _TAKE_IF_WANTED = _TAKE.where(_WANTS)
 _HELD = sa.update(schema.cases).where(_c.number == sa.bindparam("of"), _c.attempt == sa.bindparam("by"))
 _HELD = _HELD.returning(*_COLUMNS)
 _RELEASE = _HELD.values(lease_until=sa.null())
-_SHOWN = _HELD.values(unshown=sa.null())
+_e = schema.entries.c
+_TO_SHOW = sa.select(sa.func.count()).where(_e.number == _c.number, _e.seq >= _c.unshown).scalar_subquery()
+_SHOWN = _HELD.values(unshown=sa.case((sa.bindparam("count") == _TO_SHOW, sa.null()), else_=_c.unshown))
 """Made once: making them anew costs as much as carrying them out."""
 
 
@@ -175,9 +177,10 @@ class Leases:
         async with self._db.read() as connection:
             return [Entry(*row) for row in await connection.execute(query)]
 
-    async def shown(self, number: str, attempt: int) -> None:
-        """The run has shown it all. Raises :class:`StaleAttempt`."""
-        await self._mine(number, attempt, _SHOWN)
+    async def shown(self, number: str, attempt: int, *, count: int) -> None:
+        """The run has shown so many entries; if a clock has added others since, it is asked to show all of them again.
+        Raises :class:`StaleAttempt`."""
+        await self._mine(number, attempt, _SHOWN, count=count)
 
     async def to_check(self, *, limit: int) -> list[Run]:
         """Open cases whose run was not looked at for longest, and from now on was. Only the pulse asks; it is noted."""
@@ -194,10 +197,10 @@ class Leases:
             await connection.execute(self._db.upsert(schema.beats), [{"name": PULSE, "at": wall()}])
         return found
 
-    async def _mine(self, number: str, attempt: int, change: sa.Executable) -> Run:
+    async def _mine(self, number: str, attempt: int, change: sa.Executable, **values: int) -> Run:
         """Change a case that this attempt holds; as it is then."""
         async with self._db.write_once() as connection:
-            row = (await connection.execute(change, {"of": number, "by": attempt})).first()
+            row = (await connection.execute(change, {"of": number, "by": attempt, **values})).first()
         if row is None:
             raise StaleAttempt(f"{number}: attempt {attempt} is over")
         return Run(*row)

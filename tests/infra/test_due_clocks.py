@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from infra.ledger import Ledger, StaleAttempt, schema
+from infra.ledger import Ledger, StaleAttempt, leases, schema
 from infra.ledger.appending import Step, append
 from infra.ledger.chain import GENESIS
 from infra.settings import ROOT
@@ -159,12 +159,28 @@ async def test_the_run_is_told_once_what_it_has_to_show(ledger: Ledger, now: dat
     activation = await ledger.take(case.number)
     assert activation.unshown == case.seq + 1
     assert await ledger.leases.to_show(limit=9) == [], "its run is at it"
-    assert await ledger.leases.unshown(case.number) == await added(ledger, case)
+    said = await ledger.leases.unshown(case.number)
+    assert said == await added(ledger, case)
     with pytest.raises(StaleAttempt):
-        await ledger.leases.shown(case.number, activation.attempt - 1)
-    await ledger.leases.shown(case.number, activation.attempt)
+        await ledger.leases.shown(case.number, activation.attempt - 1, count=len(said))
+    await ledger.leases.shown(case.number, activation.attempt, count=len(said))
     await ledger.release(case.number, activation.attempt, now=later)
     assert await ledger.leases.to_show(limit=9) == []
+
+
+async def test_what_a_clock_adds_while_its_run_shows_the_last_is_shown_too(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    """A run that takes longer than its lease is not overtaken by a clock, which takes no case."""
+    case = await lives.waiting(ledger, now)
+    await decide_all(ledger, now + timedelta(days=2))
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=-1))
+    activation = await ledger.take(case.number)
+    said = await ledger.leases.unshown(case.number)
+    assert await decide_all(ledger, now + LATER) == [case.number]
+    await ledger.leases.shown(case.number, activation.attempt, count=len(said))
+    assert await ledger.leases.to_show(limit=9) == [case.number]
+    assert len(await ledger.leases.unshown(case.number)) > len(said)
 
 
 async def test_a_hundred_cases_cost_as_many_statements_as_one(ledger: Ledger, now: datetime):
