@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from sqlalchemy.engine import make_url
 
 from infra import bell
@@ -141,6 +144,29 @@ async def test_a_line_that_fell_silent_is_made_again(postgres_url: str, monkeypa
         await relay.close()
         await theirs.close()
         await ours.close()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_machine_that_is_gone_without_a_word_is_noticed_on_every_line_of_the_pool(
+    postgres_url: str, run: Callable[[Coroutine[Any, Any, list[int]]], list[int]]
+):
+    async def told_to_the_system() -> list[int]:
+        url = make_url(postgres_url)
+        relay = Relay(f"{url.query['host']}/.s.PGSQL.{url.query['port']}")
+        server = await asyncio.start_server(relay.take, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        db = Database(url.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False))
+        async with db.read() as connection:
+            line = (await connection.get_raw_connection()).driver_connection
+            own = line._transport.get_extra_info("socket")  # type: ignore[union-attr]
+            asked = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+            found = [own.getsockopt(*one) for one in asked]
+        await db.close()
+        server.close()
+        await relay.close()
+        return found
+
+    assert run(told_to_the_system()) == [1, 20_000]
 
 
 async def test_of_two_listeners_beside_one_file_the_later_hears_and_the_earlier_takes_nothing_away(
