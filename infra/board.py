@@ -89,12 +89,12 @@ class Board:
     async def _draw_few(self, names: list[str]) -> None:
         some = [name for name in names if name in self._waiting]
         drawings = [self._waiting.pop(name) for name in some]
+        if not self._waiting:
+            self._more.clear()  # before they are drawn, or the keeper would turn idly until they are
         drawn = await asyncio.gather(*(one.draw() for one in drawings), return_exceptions=True)
         for name, fault in zip(some, drawn, strict=True):
             if isinstance(fault, Exception):
                 log.warning("%s could not be drawn: %s", name, fault)
-        if not self._waiting:
-            self._more.clear()
 
 
 _board: ContextVar[Board | None] = ContextVar("board", default=None)

@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from infra.handover import shared_ledger
-from infra.ledger import Ledger, StaleAttempt
+from infra.ledger import Ledger, NoRulebook, StaleAttempt, Undecidable
 from infra.mail.courier import HOLD, Courier
 from infra.mail.smtp import Mailer
 from infra.moment import now
@@ -31,8 +31,8 @@ from rules.refusals import Refusal
 log = logging.getLogger("minsheng.tasks")
 
 RETRIES = 4
-FINAL = (Refusal, StaleAttempt)
-"""Repeating does not help: the rules said no, or somebody else has the case."""
+FINAL = (Refusal, StaleAttempt, NoRulebook, Undecidable)
+"""Repeating does not help: the rules said no, or break, or are not there, or somebody else has the case."""
 
 StepFunction = TypeVar("StepFunction", bound=Callable[..., Awaitable[Any]])
 

@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 
 from infra.chance import token
 from infra.handover import handed_over
-from infra.ledger import LeaseHeld, StaleAttempt, UnknownCase
+from infra.ledger import Activation, LeaseHeld, StaleAttempt, UnknownCase
 from infra.moment import now, wall
 from infra.prefect_api import PrefectAway
 from rules.case import Case
@@ -56,15 +56,21 @@ def somewhere_else() -> str:
 
 async def take_up(number: str) -> Work | None:
     """The case under a lease and a fencing attempt; ``None`` when another activation, or another run, has it."""
-    if given := handed_over(number):
-        return await _seen(given.case, given.attempt, unshown=given.unshown)
-    if await is_double(number):
+    taken = handed_over(number) or await _taken(number)
+    if taken is None:
         return None
     try:
-        activation = await means().ledger.take(number)
+        return await _seen(taken.case, taken.attempt, unshown=taken.unshown)
+    except Exception:
+        await _give_back(number, taken.attempt)
+        raise
+
+
+async def _taken(number: str) -> Activation | None:
+    try:
+        return None if await is_double(number) else await means().ledger.take(number)
     except LeaseHeld:
         return None
-    return await _seen(activation.case, activation.attempt, unshown=activation.unshown)
 
 
 async def is_double(number: str) -> bool:
@@ -81,12 +87,16 @@ async def look_again(work: Work) -> Work:
 
 async def put_down(work: Work, *, wake: bool = True) -> None:
     """Give the case back; if a signal came while the run was going to sleep, ``wake`` it again at once (P9)."""
-    try:
-        wants_more = await means().ledger.release(work.number, work.attempt, now=now())
-    except StaleAttempt:
-        return
-    if wants_more and wake:
+    if await _give_back(work.number, work.attempt) and wake:
         await _wake(work.number)
+
+
+async def _give_back(number: str, attempt: int) -> bool:
+    """Whether the case wants another wake already."""
+    try:
+        return await means().ledger.release(number, attempt, now=now())
+    except StaleAttempt:
+        return False
 
 
 _last_beats: dict[str, datetime] = {}

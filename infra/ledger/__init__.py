@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +27,7 @@ from infra.ledger.recording import (
     Recorded,
     Recorder,
     StaleAttempt,
+    Undecidable,
     read_complaint,
 )
 from infra.ledger.rulebooks import NoRulebook, Shelf
@@ -37,7 +39,7 @@ from rules.case import Case, Complaint, Entry
 __all__ = [
     "Activation", "CaseFilter", "CaseRow", "Decided", "Dossier", "Figures", "KeyReused", "LeaseHeld", "Ledger",
     "Letter", "NoRulebook", "NotWanted", "Page", "Person", "Problem", "Recorded", "Run", "StaleAttempt", "Told",
-    "UnknownCase", "Unstorable", "sqlite_file",
+    "Undecidable", "UnknownCase", "Unstorable", "sqlite_file",
 ]  # fmt: skip
 
 NONCES_KEPT = timedelta(days=1)
@@ -99,9 +101,15 @@ class Ledger:
 
     async def take(self, number: str, *, if_wanted: datetime | None = None) -> Activation:
         """Take the case for one activation of its run; with ``if_wanted`` only if there is something to do at that
-        moment (case time). Raises :class:`LeaseHeld`, :class:`NotWanted`, :class:`UnknownCase`."""
+        moment (case time). Raises :class:`LeaseHeld`, :class:`NotWanted`, :class:`UnknownCase`; what cannot be read
+        is given back."""
         taken = await self.leases.take(number, if_wanted=if_wanted)
-        case = (await self.dossier(number, head=taken.head)).case
+        try:
+            case = (await self.dossier(number, head=taken.head)).case
+        except BaseException:
+            with contextlib.suppress(Exception):  # if this cannot be written either, the lease runs out
+                await self.leases.release(number, taken.attempt)
+            raise
         return Activation(number, taken.attempt, case, taken.run, taken.unshown)
 
     async def release(self, number: str, attempt: int, *, now: datetime) -> bool:

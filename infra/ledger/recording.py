@@ -32,9 +32,6 @@ from rules.decide import PROCEED, TICK, decide
 from rules.evolve import evolve
 from rules.refusals import Refusal
 
-UNDECIDABLE = (Refusal, NoRulebook, LookupError, ValueError, TypeError, AttributeError)
-"""What may be wrong with one case."""
-
 _of: sa.BindParameter[str] = sa.bindparam("of")
 _c = schema.cases.c
 _LOCK = sa.select(_c.head, _c.attempt).where(_c.number == _of).with_for_update()
@@ -54,8 +51,18 @@ class NotWanted(Exception):
     """The case has nowhere to go now, or somebody has taken it there already."""
 
 
+class Undecidable(Exception):
+    """The rules break over this case: they would again, until its rulebook or the program is mended."""
+
+
 class KeyReused(Exception):
     """The idempotency key was used before for something else; use a new key for a new matter."""
+
+
+BROKEN = (LookupError, ValueError, TypeError, AttributeError)
+"""What the rules raise when they break, as they never should."""
+UNDECIDABLE = (Refusal, NoRulebook, Undecidable, *BROKEN)
+"""What may be wrong with one case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ class Recorder:
         async with self._db.write_once() as connection:
             try:
                 decided = await self._decide(connection, known.case, told.signal, told.at)
-            except Refusal:
+            except (Refusal, Undecidable):
                 return None
             step = told.step(known, decided)
             if not (decided and fits(step) and await write_at_once(connection, step, attempt=told.attempt)):
@@ -190,7 +197,11 @@ class Recorder:
         book = await self._shelf.on(connection, case.rulebook)
         if signal.action == PROCEED and not case.visits:
             signal = replace(signal, complaint=await read_complaint(connection, case.number))
-        return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
+        try:
+            return decide(book, case, signal, max(at, case.updated_at or at))  # the clocks of two machines may differ
+        except BROKEN as fault:
+            said = f"{case.number} cannot be decided by rulebook {case.rulebook}: {type(fault).__name__}"
+            raise Undecidable(said) from fault  # what it broke over may be a citizen's word, and Prefect shows this
 
 
 async def read_complaint(connection: AsyncConnection, number: str) -> Complaint:

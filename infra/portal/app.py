@@ -101,6 +101,11 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_signs_of_life(app: FastAPI, services: Services) -> None:
+    @app.get("/livez", include_in_schema=False)
+    async def alive() -> dict[str, str]:
+        """200 while the process answers at all: restarting it mends no ledger."""
+        return {"status": "ok"}
+
     @app.get("/healthz", include_in_schema=False)
     async def healthy() -> dict[str, str]:
         """200 when the ledger answers."""

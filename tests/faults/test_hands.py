@@ -8,6 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from infra.ledger import schema
+from infra.ledger.appending import Step, append
+from infra.ledger.chain import GENESIS
+from infra.moment import now
+from rules.case import Entry
+from rules.evolve import fold
 from tests.prefect_server import ENDED, Town, until
 
 pytestmark = pytest.mark.slow
@@ -135,3 +140,20 @@ async def test_a_case_that_cannot_be_woken_does_not_stop_the_others(town: Town):
     await town.rests(sound, "feedback")
     await town.rests(cancelled, "departmental_fix")
     assert [problem.number for problem in await town.ledger.verify(rebuild=True)] == [broken]
+
+
+async def test_a_case_whose_rules_are_lost_fails_at_once_and_holds_nobody_up(town: Town):
+    first, *rest = await town.ledger.entries(await waiting(town))
+    own = [Entry(first.kind, first.at, first.actor, {**first.data, "rulebook": "lost"}), *rest[:-1]]
+    broken = fold("QD000000-BROKEN22", own)
+    assert broken.is_moving
+    async with town.ledger.db.write() as connection:
+        await append(town.ledger.db, connection, [Step(None, broken, own, GENESIS)])
+
+    await town.orchestrator.wake(broken.number)
+
+    await until("its run", partial(town.ledger.run_of, broken.number), lambda known: known.run_id)
+    run = await until("its failure", partial(town.run, broken.number), lambda r: r["state"]["type"] == "FAILED")
+    assert "lost is not in the ledger" in run["state"]["message"]
+    assert not (await town.ledger.run_of(broken.number)).is_leased
+    assert (await town.ledger.to_wake(now(), limit=9))[0].number == broken.number

@@ -117,6 +117,18 @@ async def test_in_a_rush_that_never_ends_no_more_than_so_many_wait(draw, drawn, 
         assert 8 - len(drawn) <= 3
 
 
+async def test_while_a_drawing_takes_long_the_keeper_rests(monkeypatch):
+    monkeypatch.setattr(board, "MOST", 0)
+    looks, done = [], asyncio.Event()
+    async with board_kept(lambda: not looks.append(1)):
+        drawing = asyncio.create_task(post("A", done.wait))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(looks) < 10
+        done.set()
+        await drawing
+
+
 async def test_a_drawing_that_fails_takes_no_other_with_it(draw, drawn, monkeypatch):
     async def broken() -> None:
         raise OSError("no pen")

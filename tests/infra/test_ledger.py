@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import sqlalchemy as sa
 
-from infra.ledger import KeyReused, Ledger, NoRulebook, Person, UnknownCase, Unstorable
+from infra.ledger import KeyReused, Ledger, NoRulebook, Person, Undecidable, UnknownCase, Unstorable
 from infra.orchestrator import tags_of
 from rules.case import Complaint, Signal
 from rules.refusals import Refusal
@@ -179,6 +180,26 @@ async def test_without_a_rulebook_no_complaint_is_taken(ledger_url: str, now: da
     with pytest.raises(NoRulebook):
         await empty.rulebook("000000000000")
     await empty.close()
+
+
+async def test_rules_that_break_are_named_with_the_case_and_nothing_is_written(ledger: Ledger, now: datetime):
+    case = await lives.waiting(ledger, now)
+    broken = replace(lives.doing(case, "claim", "lead-1"), data=None)
+    with pytest.raises(Undecidable, match=f"{case.number} cannot be decided by rulebook {case.rulebook}: .*Error$"):
+        await ledger.record(case.number, broken, at=now)
+    assert await ledger.case(case.number) == case
+    assert await ledger.verify() == []
+
+
+async def test_a_case_that_cannot_be_read_is_given_back(ledger: Ledger, now: datetime):
+    case = await lives.waiting(ledger, now)
+    known = Ledger.connect(ledger.url)  # remembers nothing
+    async with ledger.db.write() as connection:
+        await connection.execute(sa.text("ALTER TABLE entries RENAME TO gone"))
+    with pytest.raises(sa.exc.DBAPIError):
+        await known.take(case.number)
+    assert not (await known.run_of(case.number)).is_leased
+    await known.close()
 
 
 async def test_a_case_whose_next_step_cannot_be_decided_is_foreseen_as_it_is(ledger: Ledger, now: datetime):

@@ -107,6 +107,12 @@ async def test_health_does_not_count_anything(portal, sqlite_ledger: Ledger):
     assert len(asked) == 1
 
 
+async def test_a_portal_that_lives_says_so_without_the_ledger(portal, sqlite_ledger: Ledger):
+    with statements(sqlite_ledger) as asked:
+        assert (await portal.get("/livez")).json() == {"status": "ok"}
+    assert asked == []
+
+
 def questions() -> Iterator[str]:
     """Every expression of the dashboard and of the alerts."""
     for panel in json.loads((DEPLOY / "dashboard.json").read_text("utf-8"))["panels"]:
