@@ -1,8 +1,8 @@
 """及时回应: whoever stores a signal rings, and the warm worker that hears it takes the case up at once.
 
 A ring is a hint that may be lost; the pulse makes good what nobody heard. On PostgreSQL it is a notification that all
-workers hear, addressed to one of them; beside a SQLite ledger a datagram to a socket in the ledger's folder. No state
-of Prefect changes by it.
+workers hear, addressed to one of them; beside a SQLite ledger a line in a named pipe, which holds some thousand. No
+state of Prefect changes by it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,8 +32,8 @@ STILL_THERE, SILENCE = 20.0, 5.0
 """Seconds after which a connection that rests is asked whether it is there, and that it may take to answer."""
 _SOON_MISSED = {"tcp_keepalives_idle": "20", "tcp_keepalives_interval": "5", "tcp_user_timeout": "20000"}
 """So that PostgreSQL soon forgets a listener whose machine is gone (seconds, seconds, milliseconds)."""
-LONGEST_PATH = 100
-"""Bytes; the address of a socket has room for 108. Beside a ledger with a longer path there is no bell."""
+AT_ONCE = 1 << 16
+"""Bytes of rings that are heard at once, as many as a pipe usually holds."""
 
 Heard = Callable[[str], None]
 
@@ -55,7 +55,7 @@ async def ring_for(db: Database, numbers: Sequence[str]) -> list[bool]:
     """For each whether a warm worker hears that it has somewhere to go. On PostgreSQL one statement for all, which
     waits for no disk: those who ring commit one after the other, and a ring may be lost."""
     if db.is_sqlite:
-        return [_ring_beside(db, number) for number in numbers]
+        return _ring_beside(db, numbers)
     async with db.read() as connection:
         is_heard = bool((await connection.execute(_RING, {"numbers": list(numbers)})).one().is_heard)
     return [is_heard] * len(numbers)
@@ -66,18 +66,25 @@ async def ring(db: Database, number: str) -> bool:
     return (await ring_for(db, [number]))[0]
 
 
-def _ring_beside(db: Database, number: str) -> bool:
-    place = _socket_path(db)
-    if place is None:
+def _ring_beside(db: Database, numbers: Sequence[str]) -> list[bool]:
+    place = _pipe_of(db)
+    try:
+        line = os.open(place or "", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody is there
+        return [False] * len(numbers)
+    try:
+        return [_is_written(line, number) for number in numbers]
+    finally:
+        os.close(line)
+
+
+def _is_written(line: int, number: str) -> bool:
+    try:
+        os.write(line, f"{number}\n".encode())  # so few bytes go in as a whole (POSIX, PIPE_BUF)
+    except BlockingIOError:
+        return True  # thousands of rings wait for somebody who is there; the next pulse rings again
+    except OSError:  # somebody was there
         return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.setblocking(False)
-        try:
-            line.sendto(number.encode(), str(place))
-        except BlockingIOError:
-            return True  # hundreds of rings wait for somebody who is there; the next pulse rings again
-        except OSError:  # nobody is there
-            return False
     return True
 
 
@@ -86,7 +93,7 @@ async def listening(db: Database, heard: Heard, overheard: Heard | None = None) 
     """Call ``heard`` with every number that is rung from now on, until the block ends; with those that are addressed to
     another listener ``overheard``, if given. The block gets what stops that before its end, where others may hear."""
     if db.is_sqlite:
-        with _listening_beside(_socket_path(db), heard):
+        with _listening_beside(_pipe_of(db), heard):
             yield bool
         return
     keeper = asyncio.create_task(_keep_listening(db, heard, overheard or heard))
@@ -98,10 +105,9 @@ async def listening(db: Database, heard: Heard, overheard: Heard | None = None) 
             await keeper
 
 
-def _socket_path(db: Database) -> Path | None:
+def _pipe_of(db: Database) -> Path | None:
     file = sqlite_file(db.engine.url.render_as_string(hide_password=False))
-    place = file.resolve().with_name("bell") if file else None
-    return place if place and len(str(place).encode()) <= LONGEST_PATH else None
+    return file.resolve().with_name(f"{file.name}.bell") if file else None
 
 
 @contextlib.contextmanager
@@ -111,19 +117,26 @@ def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-unty
         yield
         return
     place.unlink(missing_ok=True)
-    loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.setblocking(False)
-        line.bind(str(place))
-        place.chmod(0o600)
-        ours = place.stat().st_ino
-        loop.add_reader(line, lambda: heard(line.recv(LONGEST_PATH).decode()))
-        try:
-            yield
-        finally:
-            loop.remove_reader(line)
-            if place.exists() and place.stat().st_ino == ours:
-                place.unlink()
+    os.mkfifo(place, 0o600)
+    loop, line = asyncio.get_running_loop(), os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    own = os.open(place, os.O_WRONLY)  # else whoever rings and goes would be the end of the line
+    ours, rest = place.stat().st_ino, ""
+
+    def hear() -> None:
+        nonlocal rest
+        *numbers, rest = (rest + os.read(line, AT_ONCE).decode()).split("\n")
+        for number in numbers:
+            heard(number)
+
+    loop.add_reader(line, hear)
+    try:
+        yield
+    finally:
+        loop.remove_reader(line)
+        os.close(line)
+        os.close(own)
+        if place.exists() and place.stat().st_ino == ours:
+            place.unlink()
 
 
 async def _keep_listening(db: Database, heard: Heard, overheard: Heard) -> None:

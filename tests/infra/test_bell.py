@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -13,7 +14,7 @@ import uvloop
 from sqlalchemy.engine import make_url
 
 from infra import bell
-from infra.bell import listening, ring
+from infra.bell import _ring_beside, listening, ring
 from infra.ledger import Ledger
 from infra.ledger.database import Database
 
@@ -181,21 +182,51 @@ async def test_of_two_listeners_beside_one_file_the_later_hears_and_the_earlier_
     assert first.numbers == []
 
 
-async def test_a_listener_that_was_killed_leaves_a_socket_that_nobody_hears(sqlite_ledger: Ledger):
-    place = Path(str(sqlite_ledger.db.engine.url.database)).with_name("bell")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.bind(str(place))
-    assert place.exists() and not await ring(sqlite_ledger.db, "QD000000-A")
+def pipe_beside(ledger: Ledger) -> Path:
+    return Path(f"{ledger.db.engine.url.database}.bell")
+
+
+async def test_a_listener_that_was_killed_leaves_a_pipe_that_nobody_hears(sqlite_ledger: Ledger):
+    os.mkfifo(pipe_beside(sqlite_ledger))
+    assert not await ring(sqlite_ledger.db, "QD000000-A")
     ears = Ears()
     async with listening(sqlite_ledger.db, ears.hear):
         assert await ring(sqlite_ledger.db, "QD000000-B")
         assert await ears.until(1) == ["QD000000-B"]
+    assert not pipe_beside(sqlite_ledger).exists()
 
 
-async def test_beside_a_ledger_whose_path_is_too_long_for_a_socket_there_is_no_bell(tmp_path: Path):
-    folder = tmp_path / ("x" * 120)
-    folder.mkdir()
-    db = Database(f"sqlite+aiosqlite:///{folder / 'ledger.db'}")
-    async with listening(db, Ears().hear):
-        assert not await ring(db, "QD000000-A")
-    await db.close()
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_beside_a_file_a_worker_that_is_busy_misses_none_of_a_thousand_rings(
+    sqlite_url: str, run: Callable[[Coroutine[Any, Any, None]], None]
+):
+    """A queue of datagrams holds eleven where no systemd has asked for more."""
+    wanted = [f"QD000000-{n:08}" for n in range(1000)]
+
+    async def rung() -> None:
+        db, ears = Database(sqlite_url), Ears()
+        async with listening(db, ears.hear):
+            for first in range(0, len(wanted), 500):  # nobody hears while this goes on
+                assert all(_ring_beside(db, wanted[first : first + 500]))
+            assert ears.numbers == []
+            assert await ears.until(len(wanted)) == wanted
+        await db.close()
+
+    run(rung())
+
+
+async def test_what_is_heard_in_two_pieces_is_one_number(sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bell, "AT_ONCE", 7)
+    ears = Ears()
+    async with listening(sqlite_ledger.db, ears.hear):
+        for number in ("QD000000-A", "QD000000-B"):
+            assert await ring(sqlite_ledger.db, number)
+        assert await ears.until(2) == ["QD000000-A", "QD000000-B"]
+
+
+async def test_rings_that_no_pipe_holds_are_left_to_the_pulse(sqlite_ledger: Ledger):
+    ears, many = Ears(), [f"QD000000-{n:08}" for n in range(5000)]
+    async with listening(sqlite_ledger.db, ears.hear):
+        assert all(_ring_beside(sqlite_ledger.db, many)), "somebody is there"
+        heard = len(await ears.until(3000))
+    assert ears.numbers == many[:heard]
