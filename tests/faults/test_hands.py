@@ -143,11 +143,15 @@ async def test_a_case_that_cannot_be_woken_does_not_stop_the_others(town: Town):
 
 
 async def test_a_case_whose_rules_are_lost_fails_at_once_and_holds_nobody_up(town: Town):
-    first, *rest = await town.ledger.entries(await waiting(town))
+    number = await waiting(town)
+    first, *rest = await town.ledger.entries(number)
     own = [Entry(first.kind, first.at, first.actor, {**first.data, "rulebook": "lost"}), *rest[:-1]]
     broken = fold("QD000000-BROKEN22", own)
     assert broken.is_moving
+    c = schema.complaints.c
+    told = sa.select(sa.literal(broken.number), c.matter).where(c.number == number)
     async with town.ledger.db.write() as connection:
+        await connection.execute(sa.insert(schema.complaints).from_select(["number", "matter"], told))
         await append(town.ledger.db, connection, [Step(None, broken, own, GENESIS)])
 
     await town.orchestrator.wake(broken.number)
@@ -157,3 +161,4 @@ async def test_a_case_whose_rules_are_lost_fails_at_once_and_holds_nobody_up(tow
     assert "lost is not in the ledger" in run["state"]["message"]
     assert not (await town.ledger.run_of(broken.number)).is_leased
     assert (await town.ledger.to_wake(now(), limit=9))[0].number == broken.number
+    assert await town.ledger.verify() == [], "what is wrong with it is not in the ledger"
