@@ -53,6 +53,8 @@ REQUESTS = 400
 """For each page."""
 RARE, RARELY = "供暖不热", 120
 """Words of a few open cases only."""
+OFTEN = "垃圾 清运"
+"""Words of all other cases."""
 LIMIT_MS = 100
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes i WHERE schemaname = 'public'
@@ -161,7 +163,9 @@ async def _paths(ledger: Ledger) -> dict[str, Paths]:
         "closed of a department": [desk(closed=1, department=lead) for _, lead in waiting],
         "number": [desk(closed=1, number=n) for n, _ in closed] + [desk(closed=1, number=n[:9]) for n, _ in closed],
         "rare word": [desk(words=RARE), desk(closed=1, words=RARE)],
-        "common word": [desk(words="垃圾 清运"), desk(closed=1, words="垃圾 清运")],
+        "common word": [desk(words=OFTEN), desk(closed=1, words=OFTEN)],
+        "common word, department's open": [desk(words=OFTEN, department=lead) for _, lead in waiting],
+        "common word, department's closed": [desk(closed=1, words=OFTEN, department=lead) for _, lead in waiting],
     }  # fmt: skip
 
 
@@ -201,5 +205,5 @@ async def _timed(address: str, paths: Paths) -> dict[str, Any]:
 
 def _table(found: dict[str, Any]) -> str:
     head = ", ".join(f"{name} {value}" for name, value in found.items() if name != "pages")
-    lines = [f"{name:24}" + "".join(f"{k} {v:>8}  " for k, v in one.items()) for name, one in found["pages"].items()]
+    lines = [f"{name:34}" + "".join(f"{k} {v:>8}  " for k, v in one.items()) for name, one in found["pages"].items()]
     return "\n".join([head, *lines])

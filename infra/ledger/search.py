@@ -23,8 +23,8 @@ Among = Callable[[Listing], sa.ColumnElement[bool]]
 
 LAST = "\U0010ffff"
 """Behind every character that follows in a number."""
-LOOKED_AT = 10_000
-"""Complaints with the words sought that one page looks at, when other conditions leave few of them."""
+LOOKED_AT = 5_000
+"""Complaints after which a page with words ends, when they and the other conditions leave few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,21 +122,22 @@ class Search:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
         terms, told, looked_at = words.terms_of(wanted.words or ""), schema.complaints.c, 0
         rows = list[CaseRow]()
-        conditions = [*_conditions(wanted, now), *map(words.contains, terms)]
+        conditions = _conditions(wanted, now)
         if wanted.department:
             conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
-        query = _SELECT.where(*conditions).order_by(told.number.desc())
+        query = _SELECT.where(words.having(terms, conditions)).order_by(told.number.desc())
         if not terms:
             return Page([], None)
         async with self._db.read() as connection:
-            async for numbers in words.with_pairs(connection, terms, before=below):
-                asked = query.where(self._is_one_of(numbers)).limit(limit + 1 - len(rows))
-                rows += [CaseRow(*row) for row in await connection.execute(asked)]
+            async for some in words.with_pairs(connection, terms, conditions, before=below):
+                if some.numbers:
+                    asked = query.where(self._is_one_of(some.numbers)).limit(limit + 1 - len(rows))
+                    rows += [CaseRow(*row) for row in await connection.execute(asked)]
                 if len(rows) > limit:
                     return Page(rows[:limit], (rows[limit - 1].opened_at, rows[limit - 1].number))
-                looked_at += len(numbers)
+                looked_at += some.looked_at
                 if looked_at >= LOOKED_AT:
-                    return Page(rows, (now, numbers[-1]))
+                    return Page(rows, (now, some.last))
         return Page(rows, None)
 
     async def counts(self, now: datetime) -> dict[str, float]:
@@ -250,9 +251,8 @@ def _concerns(department: str, *, is_open: bool) -> sa.ColumnElement[bool]:
     c, a = schema.cases.c, schema.assignments.c
     if not is_open:
         return sa.exists().where(a.number == c.number, *_ended(a, department))
-    tasks = sa.select(a.number).where(a.party == department, a.ended_at.is_(None))
-    led = sa.select(c.number).where(c.lead == department, c.closed_at.is_(None)).correlate(None)
-    return c.number.in_(tasks.union_all(led))
+    has_task = sa.exists().where(a.number == c.number, a.party == department, a.ended_at.is_(None))
+    return sa.or_(c.lead == department, has_task)
 
 
 def _mark(row: CaseRow) -> tuple[datetime, str] | None:

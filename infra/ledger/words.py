@@ -7,7 +7,8 @@ PostgreSQL a pair carries its day, and the search goes back in time by ever long
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,10 +26,24 @@ TOGETHER = 500
 """Numbers handed on at a time."""
 NEWEST = 500
 """Complaints that are looked at before the index is asked, which would hand out everything that came on a day."""
-COMMON = NEWEST // 20
-"""Complaints among them that make a word so common that it is quicker to look at as many more."""
+COMMON = 1 / 20
+"""Share of complaints that makes a word so common that it is quicker to look at more of the newest."""
+WIDER = 3
+"""So many times more of the newest are looked at next, while the word is common."""
 GROWTH = 8
 """So many times longer is the span after one in which nothing was found."""
+
+Conditions = Sequence[sa.ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Complaints that may have the words, newest first; ``looked_at`` were looked at for them, down to ``last``."""
+
+    numbers: list[str]
+    looked_at: int
+    last: str
+
 
 found_on_sqlite = sa.table("search_words", sa.column("word"), sa.column("number"))
 """Kept by triggers; no table of the schema, because PostgreSQL has an index instead."""
@@ -79,14 +94,31 @@ def _lower_ascii(element: _SmallText, compiler: sa.Compiled, **more: Any) -> str
     return f'lower(({compiler.process(element.clauses, **more)}) COLLATE "C")'
 
 
+def having(terms: Sequence[str], conditions: Conditions) -> sa.ColumnElement[bool]:
+    """All terms, in cases that fulfil the conditions; the words of the others, which cost most, are not read."""
+    return sa.case((_all(conditions), _all(map(contains, terms))), else_=False)
+
+
 async def with_pairs(
-    connection: AsyncConnection, terms: Sequence[str], *, before: str | None
-) -> AsyncIterator[list[str]]:
-    """Numbers of complaints that may have all terms, newest first, beginning below the number ``before``."""
-    walk = _in_order if connection.dialect.name == "sqlite" else _by_days
-    async for numbers in walk(connection, terms, before):
+    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, *, before: str | None
+) -> AsyncIterator[Candidates]:
+    """Complaints that may have all terms, newest first, beginning below the number ``before``.
+
+    Some may fail the ``conditions`` of their case: who is known to fail them is passed over where that costs least.
+    """
+    if connection.dialect.name == "sqlite":
+        async for numbers in _in_order(connection, terms, before):
+            yield Candidates(numbers, len(numbers), numbers[-1])
+        return
+    async for some in _among_newest(connection, terms, conditions, before):
+        yield some
+        before = some.last
+    if before is None:
+        return
+    async for numbers in _by_days(connection, terms, before):
         for first in range(0, len(numbers), TOGETHER):
-            yield numbers[first : first + TOGETHER]
+            part = numbers[first : first + TOGETHER]
+            yield Candidates(part, len(part), part[-1])
 
 
 async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
@@ -103,19 +135,47 @@ async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: s
         before = found[-1]
 
 
-async def _by_days(connection: AsyncConnection, terms: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
-    """The newest ones while many of them have the terms, then day by day while there is much to find, by longer spans
-    while there is little."""
-    number, pairs = schema.complaints.c.number, pairs_of(terms)
-    newest = sa.select(number, sa.and_(*map(contains, terms)).label("has_all")).order_by(number.desc()).limit(NEWEST)
+async def _among_newest(
+    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, before: str | None
+) -> AsyncIterator[Candidates]:
+    """More each time, while many of them have the terms. The first ones are all read, to know whether."""
+    size, read_all = NEWEST, True
     while True:
-        some = (await connection.execute(newest.where(number < before) if before else newest)).all()
-        if not some:
+        query = _looked_through(size, before, terms, conditions, read_all=read_all)
+        looked_at, last, read, having_all, numbers = (await connection.execute(query)).one()
+        if not looked_at:
             return
-        before, found = str(some[-1].number), [row.number for row in some if row.has_all]
-        yield found
-        if len(found) < COMMON:
-            break
+        yield Candidates(numbers or [], looked_at, last)
+        if having_all < read * COMMON:
+            return
+        before, size, read_all = last, size * WIDER, False
+
+
+def _looked_through(
+    size: int, before: str | None, terms: Sequence[str], conditions: Conditions, *, read_all: bool
+) -> sa.Select[Any]:
+    """One row: how many there are, the last of them, whose words were read, who has all terms, who is wanted."""
+    c, told, count = schema.cases.c, schema.complaints.c, sa.func.count
+    newest = sa.select(c.number, _all(conditions).label("fits")).order_by(c.number.desc()).limit(size)
+    some = (newest.where(c.number < before) if before else newest).subquery().c
+    read = sa.select(_all(map(contains, terms))).where(told.number == some.number).scalar_subquery()
+    has_all = read if read_all else sa.case((some.fits, read))
+    seen = sa.select(some.number, some.fits, has_all.label("has_all"))
+    each = seen.cte().prefix_with("MATERIALIZED").c  # else every word is read three times
+    wanted = sa.func.array_agg(postgresql.aggregate_order_by(each.number, each.number.desc()))
+    return sa.select(
+        count(), sa.func.min(each.number), count(each.has_all), count().filter(each.has_all),
+        wanted.filter(each.fits, each.has_all),
+    )  # fmt: skip
+
+
+def _all(conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.true(), *conditions)
+
+
+async def _by_days(connection: AsyncConnection, terms: Sequence[str], before: str) -> AsyncIterator[list[str]]:
+    """Day by day while there is much to find, by longer spans while there is little."""
+    number, pairs = schema.complaints.c.number, pairs_of(terms)
     first = str(await connection.scalar(sa.select(sa.func.min(number))))
     day, oldest, span = _day(before), _day(first), 1
     while day >= oldest:

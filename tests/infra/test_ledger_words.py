@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from infra.ledger import CaseFilter, Ledger, schema, search, words
 from tests import lives
+from tests.conftest import opened
 
 HEATING = replace(lives.NOISE, subject="供暖不热", description="暖气不热, Tel 0532-8888, 老人孩子受冻。")
 
@@ -68,7 +69,6 @@ async def test_a_word_that_everybody_uses_is_looked_for_among_all(
     ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(words, "NEWEST", 2)
-    monkeypatch.setattr(words, "COMMON", 1)
     noisy = [(await lives.received(ledger, now - timedelta(days=n))).number for n in (0, 0, 1, 2, 90, 91)]
     await lives.received(ledger, now, what=HEATING)
     noisy.append((await lives.received(ledger, now - timedelta(days=900))).number)
@@ -88,6 +88,35 @@ async def test_a_common_word_with_a_rare_condition_goes_on_from_page_to_page(
         page = await ledger.list_cases(CaseFilter(words="噪音", is_open=False), now=now, limit=5, after=after)
         seen, after, pages = seen | {row.number for row in page.rows}, page.after, pages + 1
     assert seen == {old.number} and pages > 1
+
+
+async def test_a_common_word_is_found_in_the_few_cases_that_fulfil_the_conditions(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(words, "NEWEST", 2)
+    is_open = await lives.waiting(ledger, now - timedelta(days=1))
+    quiet = await lives.waiting(ledger, now - timedelta(days=1), what=HEATING)
+    over = [(await lives.closed(ledger, now)).number for _ in range(5)]
+    assert await found(ledger, now, "噪音") == {is_open.number}
+    assert await found(ledger, now, "噪音", department=is_open.lead) == {is_open.number}
+    assert await found(ledger, now, "噪音", department="nobody") == set()
+    assert await found(ledger, now, "受冻", category=quiet.category) == {quiet.number}
+    assert await found(ledger, now, "噪音", is_open=False, department=is_open.lead) == set(over)
+
+
+async def test_cases_that_fail_the_conditions_are_passed_over(
+    postgres_url: str, book_files: dict[str, str], now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(words, "NEWEST", 2)
+    terms, still_open = ["噪音"], schema.cases.c.closed_at.is_(None)
+    async with opened(postgres_url, book_files) as ledger:
+        old = await lives.waiting(ledger, now - timedelta(days=1))
+        for _ in range(9):
+            await lives.closed(ledger, now)
+        async with ledger.db.read() as connection:
+            some = [one async for one in words.with_pairs(connection, terms, [still_open], before=None)]
+    assert [one.numbers for one in some if one.numbers] == [[old.number]]
+    assert [one.looked_at for one in some] == [2, 6, 2]
 
 
 async def test_words_that_were_erased_are_not_found_any_more(ledger: Ledger, now: datetime):
