@@ -110,12 +110,13 @@ async def with_pairs(
         async for numbers in _in_order(connection, terms, before):
             yield Candidates(numbers, len(numbers), numbers[-1])
         return
+    last = None
     async for some in _among_newest(connection, terms, conditions, before):
         yield some
-        before = some.last
-    if before is None:
+        last = some.last
+    if last is None:
         return
-    async for numbers in _by_days(connection, terms, before):
+    async for numbers in _by_days(connection, terms, last):
         for first in range(0, len(numbers), TOGETHER):
             part = numbers[first : first + TOGETHER]
             yield Candidates(part, len(part), part[-1])

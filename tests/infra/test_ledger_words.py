@@ -65,6 +65,13 @@ async def test_pages_of_a_search_follow_each_other_through_the_years(ledger: Led
     assert seen == sorted(made, reverse=True)
 
 
+@pytest.mark.parametrize("mark", ["", "AAA", "QD", "QD999999-"])
+async def test_a_page_that_begins_nowhere_is_no_fault(ledger: Ledger, now: datetime, mark: str):
+    await lives.received(ledger, now)
+    page = await ledger.list_cases(CaseFilter(words="噪音"), now=now, limit=3, after=(now, mark))
+    assert page.after is None
+
+
 async def test_a_word_that_everybody_uses_is_looked_for_among_all(
     ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
