@@ -120,14 +120,14 @@ class Search:
 
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
         """A page may be short and yet not the last: so much is looked at for one, and no more."""
-        terms, told, looked_at = words.terms_of(wanted.words or ""), schema.complaints.c, 0
-        rows = list[CaseRow]()
-        conditions = _conditions(wanted, now)
-        if wanted.department:
-            conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
-        query = _SELECT.where(words.having(terms, conditions)).order_by(told.number.desc())
+        terms, conditions, rows = words.terms_of(wanted.words or ""), _conditions(wanted, now), list[CaseRow]()
         if not terms:
             return Page([], None)
+        if wanted.department:
+            conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
+        query = _SELECT.where(words.having(terms, conditions)).order_by(schema.complaints.c.number.desc())
+        (first, last), looked_at = _span(wanted.number or ""), 0
+        below = min(below or LAST, last + LAST)
         async with self._db.read() as connection:
             async for some in words.with_pairs(connection, terms, conditions, before=below):
                 if some.numbers:
@@ -136,6 +136,8 @@ class Search:
                 if len(rows) > limit:
                     return Page(rows[:limit], (rows[limit - 1].opened_at, rows[limit - 1].number))
                 looked_at += some.looked_at
+                if some.last < first:
+                    break
                 if looked_at >= LOOKED_AT:
                     return Page(rows, (now, some.last))
         return Page(rows, None)
@@ -233,12 +235,17 @@ def _conditions(wanted: CaseFilter, now: datetime) -> list[sa.ColumnElement[bool
         below = c.category.startswith(f"{wanted.category}/", autoescape=True)
         conditions.append(sa.or_(c.category == wanted.category, below))
     if wanted.number:
-        given = wanted.number.strip().upper()  # a span of the index even where the database has not seen it yet
-        last = given if len(given) == NUMBER_LENGTH else given + LAST
-        conditions += [c.number >= given, c.number <= last]
+        first, last = _span(wanted.number)
+        conditions += [c.number >= first, c.number <= last]
     if wanted.late:
         conditions.append(_late(now))
     return conditions
+
+
+def _span(number: str) -> tuple[str, str]:
+    """The numbers that begin with what was given: a span of the index even where the database has not seen it yet."""
+    given = number.strip().upper()
+    return given, given if len(given) == NUMBER_LENGTH else given + LAST
 
 
 def _late(now: datetime) -> sa.ColumnElement[bool]:

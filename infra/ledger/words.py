@@ -100,7 +100,7 @@ def having(terms: Sequence[str], conditions: Conditions) -> sa.ColumnElement[boo
 
 
 async def with_pairs(
-    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, *, before: str | None
+    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, *, before: str
 ) -> AsyncIterator[Candidates]:
     """Complaints that may have all terms, newest first, beginning below the number ``before``.
 
@@ -122,14 +122,14 @@ async def with_pairs(
             yield Candidates(part, len(part), part[-1])
 
 
-async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: str | None) -> AsyncIterator[list[str]]:
+async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: str) -> AsyncIterator[list[str]]:
     own, pairs = found_on_sqlite.c, pairs_of(terms)
     query = sa.select(own.number).where(own.word == pairs[0]).order_by(own.number.desc()).limit(TOGETHER)
     for pair in pairs[1:]:
         other = found_on_sqlite.alias()
         query = query.where(sa.exists().where(other.c.word == pair, other.c.number == own.number))
     while True:
-        asked = query.where(own.number < before) if before else query
+        asked = query.where(own.number < before)
         if not (found := list(await connection.scalars(asked))):
             return
         yield found
@@ -137,7 +137,7 @@ async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: s
 
 
 async def _among_newest(
-    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, before: str | None
+    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, before: str
 ) -> AsyncIterator[Candidates]:
     """More each time, while many of them have the terms. The first ones are all read, to know whether."""
     size, read_all = NEWEST, True
@@ -153,12 +153,12 @@ async def _among_newest(
 
 
 def _looked_through(
-    size: int, before: str | None, terms: Sequence[str], conditions: Conditions, *, read_all: bool
+    size: int, before: str, terms: Sequence[str], conditions: Conditions, *, read_all: bool
 ) -> sa.Select[Any]:
     """One row: how many there are, the last of them, whose words were read, who has all terms, who is wanted."""
     c, told, count = schema.cases.c, schema.complaints.c, sa.func.count
-    newest = sa.select(c.number, _all(conditions).label("fits")).order_by(c.number.desc()).limit(size)
-    some = (newest.where(c.number < before) if before else newest).subquery().c
+    newest = sa.select(c.number, _all(conditions).label("fits")).where(c.number < before)
+    some = newest.order_by(c.number.desc()).limit(size).subquery().c
     read = sa.select(_all(map(contains, terms))).where(told.number == some.number).scalar_subquery()
     has_all = read if read_all else sa.case((some.fits, read))
     seen = sa.select(some.number, some.fits, has_all.label("has_all"))

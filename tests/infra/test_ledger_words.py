@@ -65,6 +65,21 @@ async def test_pages_of_a_search_follow_each_other_through_the_years(ledger: Led
     assert seen == sorted(made, reverse=True)
 
 
+async def test_words_and_a_number_are_looked_for_among_such_numbers_only(
+    ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(search, "LOOKED_AT", 2)
+    monkeypatch.setattr(words, "NEWEST", 1)
+    for days in (0, 0, 0, 1, 1, 1):
+        await lives.received(ledger, now - timedelta(days=days))
+    old = [(await lives.received(ledger, now - timedelta(days=2))).number for _ in range(2)]
+    for days in (3, 3, 3):
+        await lives.received(ledger, now - timedelta(days=days))
+    for number in (old[0][:8], old[0][:8].lower(), old[0]):
+        page = await ledger.list_cases(CaseFilter(words="噪音", number=number), now=now, limit=5)
+        assert [row.number for row in page.rows] == sorted(old if len(number) == 8 else old[:1], reverse=True)
+
+
 @pytest.mark.parametrize("mark", ["", "AAA", "QD", "QD999999-"])
 async def test_a_page_that_begins_nowhere_is_no_fault(ledger: Ledger, now: datetime, mark: str):
     await lives.received(ledger, now)
@@ -121,7 +136,7 @@ async def test_cases_that_fail_the_conditions_are_passed_over(
         for _ in range(9):
             await lives.closed(ledger, now)
         async with ledger.db.read() as connection:
-            some = [one async for one in words.with_pairs(connection, terms, [still_open], before=None)]
+            some = [one async for one in words.with_pairs(connection, terms, [still_open], before=search.LAST)]
     assert [one.numbers for one in some if one.numbers] == [[old.number]]
     assert [one.looked_at for one in some] == [2, 6, 2]
 
