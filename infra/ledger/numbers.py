@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from infra import chance
@@ -21,3 +21,9 @@ def number_on(at: datetime) -> str:
 def numbers_from(at: datetime) -> str:
     """What every number of this day or a later one is greater than."""
     return f"{NUMBER_PREFIX}{at.astimezone(CITY_ZONE):%y%m%d}"
+
+
+def day_of(number: str) -> date:
+    """The city's day of receipt that a number tells."""
+    told = number.removeprefix(NUMBER_PREFIX)
+    return date(2000 + int(told[:2]), int(told[2:4]), int(told[4:6]))

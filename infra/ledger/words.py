@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from infra.ledger import schema
 from infra.ledger.database import compact
-from infra.ledger.numbers import NUMBER_PREFIX
+from infra.ledger.numbers import day_of
 
 TOGETHER = 500
 """Numbers handed on at a time."""
@@ -178,7 +178,7 @@ async def _by_days(connection: AsyncConnection, terms: Sequence[str], before: st
     """Day by day while there is much to find, by longer spans while there is little."""
     number, pairs = schema.complaints.c.number, pairs_of(terms)
     first = str(await connection.scalar(sa.select(sa.func.min(number))))
-    day, oldest, span = _day(before), _day(first), 1
+    day, oldest, span = day_of(before), day_of(first), 1
     while day >= oldest:
         days = [f"{day - timedelta(days=n):%y%m%d}" for n in range(min(span, (day - oldest).days + 1))]
         query = sa.select(number).where(*(_on_a_day(days, pair) for pair in pairs)).order_by(number.desc())
@@ -193,12 +193,6 @@ def _on_a_day(days: Sequence[str], pair: str) -> sa.ColumnElement[bool]:
     own, texts = schema.complaints.c, postgresql.ARRAY(sa.Text)
     kept: sa.ColumnElement[Any] = sa.func.search_words(own.number, own.matter, type_=texts)
     return kept.bool_op("&&")(sa.cast([f"{day}{pair}" for day in days], texts))
-
-
-def _day(number: str) -> date:
-    """The day that a number tells."""
-    told = number.removeprefix(NUMBER_PREFIX)
-    return date(2000 + int(told[:2]), int(told[2:4]), int(told[4:6]))
 
 
 def _small(text: str) -> str:

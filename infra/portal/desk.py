@@ -16,6 +16,7 @@ from starlette.datastructures import State
 from infra import access
 from infra.access import Session
 from infra.ledger import CaseFilter, Ledger, UnknownCase
+from infra.ledger.numbers import day_of
 from infra.ledger.search import CaseRow
 from infra.locale import label, say
 from infra.moment import now
@@ -82,9 +83,10 @@ async def cases(request: Request, provided: Services = Provided, who: Session = 
     rows = [_row(provided, row, await provided.ledger.rulebook(row.rulebook), moment, locale) for row in found.rows]
     rest = {k: v for k, v in asked.items() if k != "after" and v}
     after = f"{found.after[0].isoformat()}|{found.after[1]}" if found.after else ""
+    back_to = day_of(found.after[1]) if found.after and len(rows) < PER_PAGE else None
     return page(
         request, "desk", who=who.who, rows=rows, chosen=dict(asked), options=_options(book, locale, asked), rest=rest,
-        after=after, counts=await _counts(request, provided.ledger),
+        after=after, back_to=back_to, counts=await _counts(request, provided.ledger),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 
 from infra.access import TaskLink, sign_in_token, task_token
 from infra.chance import token
-from infra.ledger import Ledger, rulebooks
+from infra.ledger import Ledger, rulebooks, search, words
 from infra.ledger.migrations import upgrade
 from infra.moment import now
 from infra.portal.app import create_app
@@ -257,6 +258,22 @@ async def test_the_desk_filters_and_shows_late_work_first(portal, sqlite_ledger)
     assert "No case fits" in (await portal.get("/desk?late=1")).text
     assert "半夜施工噪声" in (await portal.get("/desk?district=shinan&stage=departmental_fix")).text
     assert "No case fits" in (await portal.get("/desk?district=laixi")).text
+
+
+async def test_a_search_that_looked_through_a_part_says_so_and_goes_on(portal, sqlite_ledger, monkeypatch):
+    monkeypatch.setattr(search, "LOOKED_AT", 1)
+    monkeypatch.setattr(words, "TOGETHER", 1)
+    await submitted(portal, sqlite_ledger, {**NOISE, "address": "崂山区海尔路1号"})
+    for _ in range(2):
+        await submitted(portal, sqlite_ledger)
+    await portal.post(f"/login/{sign_in_token('desk', token())}")
+    page, pages = (await portal.get("/desk?words=打桩&district=laoshan")).text, 1
+    while "Look further back" in page:
+        assert "半夜施工噪声" in page or "None found yet" in page
+        assert "older ones have not been looked at yet" in page and "No case fits" not in page
+        following = html.unescape(re.findall(r'<a class="button" href="(/desk[^"]*)"', page)[0])
+        page, pages = (await portal.get(following)).text, pages + 1
+    assert pages == 4 and "No case fits" in page
 
 
 async def test_the_desk_shows_what_was_chosen_and_forgets_it_again(portal):
