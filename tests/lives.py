@@ -48,9 +48,9 @@ def doing(case: Case, action: str, assignment: str, **data: Any) -> Signal:
     return Signal(action, actor=held.party if held else CITIZEN, assignment=assignment, data=data)
 
 
-async def closed(ledger: Ledger, at: datetime) -> Case:
+async def closed(ledger: Ledger, at: datetime, *, what: Complaint = NOISE) -> Case:
     """A whole life: claimed, citizen called, fixed, rated, closed."""
-    case = await waiting(ledger, at)
+    case = await waiting(ledger, at, what=what)
     for action, assignment, data in (
         ("claim", "lead-1", {}),
         ("contact", "lead-1", {}),

@@ -46,7 +46,6 @@ DAYS = 180
 """Different days on which the copied lives began."""
 OPEN_FOR = timedelta(days=15)
 """How long ago the oldest open case was received."""
-BATCH = 50_000
 SAMPLE = 200
 """Cases of each kind that are looked at."""
 REQUESTS = 400
@@ -102,11 +101,12 @@ async def _fill(ledger: Ledger, stored: int, open: int, whole: int, screen: Scre
     rare = [Told(heating, Person(), f"rare {n}") for n in range(RARELY)]
     await ledger.submit_many(rare, at=now())
     async with _without_indexes(ledger, screen):
-        for lives, first, end, nth in ((closed, 0, stored, whole), (waiting, stored, stored + open, 1)):
-            async with copier(ledger, lives) as one:
-                for start in range(first, end, BATCH):
-                    await one.copy(start, min(start + BATCH, end), whole=nth)
-                    screen.say(f"{min(start + BATCH, end)} cases stored")
+        for lives, first, copies, nth in ((closed, 0, stored, whole), (waiting, stored, open, 1)):
+            for day, one in enumerate(reversed(lives)):  # the oldest first: what came together lies together
+                start, end = (first + copies * k // DAYS for k in (day, day + 1))
+                async with copier(ledger, [one]) as copying:
+                    await copying.copy(start, end, whole=nth)
+                screen.say(f"{end} cases stored")
     await _asked(ledger, "VACUUM ANALYZE")
 
 

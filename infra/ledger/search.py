@@ -108,7 +108,7 @@ class Search:
         more = len(rows) > limit
         return Page(rows[:limit], _mark(rows[limit - 1]) if more else None)
 
-    def _among(self, numbers: Listing) -> sa.ColumnElement[bool]:
+    def _among(self, numbers: Listing | sa.CompoundSelect[Any]) -> sa.ColumnElement[bool]:
         """Cases by their key. As a mere IN, PostgreSQL may walk through all open cases and look who is among them."""
         own = schema.cases.c.number
         return own.in_(numbers) if self._db.is_sqlite else own == sa.any_(sa.func.array(numbers.scalar_subquery()))
@@ -123,13 +123,12 @@ class Search:
         terms, conditions, rows = words.terms_of(wanted.words or ""), _conditions(wanted, now), list[CaseRow]()
         if not terms:
             return Page([], None)
-        if wanted.department:
-            conditions.append(_concerns(wanted.department, is_open=wanted.is_open))
-        query = _SELECT.where(words.having(terms, conditions)).order_by(schema.complaints.c.number.desc())
+        walk, own = self._walk(wanted.department, is_open=wanted.is_open)
+        query = _SELECT.where(words.having(terms, [*conditions, *own])).order_by(schema.complaints.c.number.desc())
         (first, last), looked_at = _span(wanted.number or ""), 0
         below = min(below or LAST, last + LAST)
         async with self._db.read() as connection:
-            async for some in words.with_pairs(connection, terms, conditions, before=below):
+            async for some in words.with_pairs(connection, terms, walk, conditions, before=below):
                 if some.numbers:
                     asked = query.where(self._is_one_of(some.numbers)).limit(limit + 1 - len(rows))
                     rows += [CaseRow(*row) for row in await connection.execute(asked)]
@@ -141,6 +140,23 @@ class Search:
                 if looked_at >= LOOKED_AT:
                     return Page(rows, (now, some.last))
         return Page(rows, None)
+
+    def _walk(self, department: str | None, *, is_open: bool) -> tuple[words.Walk, Conditions]:
+        """All cases, or those that the department leads or has (closed cases: had) a task in; and how to know these."""
+        c, a = schema.cases.c, schema.assignments.c
+        if not department:
+            return words.Walk(sa.select(c.number), c.number), ()
+        if not is_open:
+            over = sa.and_(a.number == c.number, *_ended(a, department))
+            both = schema.cases.join(schema.assignments, over)
+            return words.Walk(sa.select(c.number).select_from(both), a.number), [sa.exists().where(over)]
+        led, has_task = c.lead == department, sa.and_(a.party == department, a.ended_at.is_(None))
+        numbers = sa.union_all(
+            sa.select(a.number).where(has_task),
+            sa.select(c.number).where(led, c.closed_at.is_(None)).correlate(None),
+        )
+        walk = words.Walk(sa.select(c.number).where(self._among(numbers)), c.number)
+        return walk, [sa.or_(led, sa.exists().where(a.number == c.number, has_task))]
 
     async def counts(self, now: datetime) -> dict[str, float]:
         """Figures for ``/metrics``; ``now`` is case time. Each is answered by a partial index of open work."""
@@ -251,15 +267,6 @@ def _span(number: str) -> tuple[str, str]:
 def _late(now: datetime) -> sa.ColumnElement[bool]:
     """A deadline was missed; before the first stage no clock runs, so nobody is late yet."""
     return sa.and_(schema.cases.c.due_at < now, schema.cases.c.stage != "")
-
-
-def _concerns(department: str, *, is_open: bool) -> sa.ColumnElement[bool]:
-    """The department leads the case or has (closed cases: had) a task in it."""
-    c, a = schema.cases.c, schema.assignments.c
-    if not is_open:
-        return sa.exists().where(a.number == c.number, *_ended(a, department))
-    has_task = sa.exists().where(a.number == c.number, a.party == department, a.ended_at.is_(None))
-    return sa.or_(c.lead == department, has_task)
 
 
 def _mark(row: CaseRow) -> tuple[datetime, str] | None:

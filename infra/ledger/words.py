@@ -37,6 +37,14 @@ Conditions = Sequence[sa.ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """A query for numbers of cases, and the column that an index has in their order."""
+
+    cases: sa.Select[Any]
+    number: sa.ColumnElement[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """Complaints that may have the words, newest first; ``looked_at`` were looked at for them, down to ``last``."""
 
@@ -100,23 +108,26 @@ def having(terms: Sequence[str], conditions: Conditions) -> sa.ColumnElement[boo
 
 
 async def with_pairs(
-    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, *, before: str
+    connection: AsyncConnection, terms: Sequence[str], walk: Walk, conditions: Conditions, *, before: str
 ) -> AsyncIterator[Candidates]:
     """Complaints that may have all terms, newest first, beginning below the number ``before``.
 
-    Some may fail the ``conditions`` of their case: who is known to fail them is passed over where that costs least.
+    Some may lie beside the walk or fail the ``conditions`` of their case: both only say whose words need not be read.
     """
     if connection.dialect.name == "sqlite":
         async for numbers in _in_order(connection, terms, before):
             yield Candidates(numbers, len(numbers), numbers[-1])
         return
-    last = None
-    async for some in _among_newest(connection, terms, conditions, before):
-        yield some
-        last = some.last
-    if last is None:
-        return
-    async for numbers in _by_days(connection, terms, last):
+    size, read_all, is_common = NEWEST, True, True  # the first ones are all read, to know whether the words are common
+    while is_common:
+        query = _looked_through(walk, size, before, terms, conditions, read_all=read_all)
+        looked_at, last, read, having_all, numbers = (await connection.execute(query)).one()
+        if looked_at:
+            yield Candidates(numbers or [], looked_at, last)
+        if looked_at < size:
+            return
+        before, size, read_all, is_common = last, size * WIDER, False, having_all >= read * COMMON
+    async for numbers in _by_days(connection, terms, before):
         for first in range(0, len(numbers), TOGETHER):
             part = numbers[first : first + TOGETHER]
             yield Candidates(part, len(part), part[-1])
@@ -136,29 +147,13 @@ async def _in_order(connection: AsyncConnection, terms: Sequence[str], before: s
         before = found[-1]
 
 
-async def _among_newest(
-    connection: AsyncConnection, terms: Sequence[str], conditions: Conditions, before: str
-) -> AsyncIterator[Candidates]:
-    """More each time, while many of them have the terms. The first ones are all read, to know whether."""
-    size, read_all = NEWEST, True
-    while True:
-        query = _looked_through(size, before, terms, conditions, read_all=read_all)
-        looked_at, last, read, having_all, numbers = (await connection.execute(query)).one()
-        if not looked_at:
-            return
-        yield Candidates(numbers or [], looked_at, last)
-        if having_all < read * COMMON:
-            return
-        before, size, read_all = last, size * WIDER, False
-
-
 def _looked_through(
-    size: int, before: str, terms: Sequence[str], conditions: Conditions, *, read_all: bool
+    walk: Walk, size: int, before: str, terms: Sequence[str], conditions: Conditions, *, read_all: bool
 ) -> sa.Select[Any]:
     """One row: how many there are, the last of them, whose words were read, who has all terms, who is wanted."""
-    c, told, count = schema.cases.c, schema.complaints.c, sa.func.count
-    newest = sa.select(c.number, _all(conditions).label("fits")).where(c.number < before)
-    some = newest.order_by(c.number.desc()).limit(size).subquery().c
+    told, count = schema.complaints.c, sa.func.count
+    newest = walk.cases.add_columns(_all(conditions).label("fits")).where(walk.number < before)
+    some = newest.order_by(walk.number.desc()).limit(size).subquery().c
     read = sa.select(_all(map(contains, terms))).where(told.number == some.number).scalar_subquery()
     has_all = read if read_all else sa.case((some.fits, read))
     seen = sa.select(some.number, some.fits, has_all.label("has_all"))

@@ -131,14 +131,31 @@ async def test_cases_that_fail_the_conditions_are_passed_over(
 ):
     monkeypatch.setattr(words, "NEWEST", 2)
     terms, still_open = ["噪音"], schema.cases.c.closed_at.is_(None)
+    every = words.Walk(sa.select(schema.cases.c.number), schema.cases.c.number)
     async with opened(postgres_url, book_files) as ledger:
         old = await lives.waiting(ledger, now - timedelta(days=1))
         for _ in range(9):
             await lives.closed(ledger, now)
         async with ledger.db.read() as connection:
-            some = [one async for one in words.with_pairs(connection, terms, [still_open], before=search.LAST)]
+            some = [one async for one in words.with_pairs(connection, terms, every, [still_open], before=search.LAST)]
     assert [one.numbers for one in some if one.numbers] == [[old.number]]
     assert [one.looked_at for one in some] == [2, 6, 2]
+
+
+async def test_a_department_finds_its_cases_however_many_others_came_since(
+    postgres_url: str, book_files: dict[str, str], now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(words, "NEWEST", 2)
+    monkeypatch.setattr(search, "LOOKED_AT", 2)
+    async with opened(postgres_url, book_files) as ledger:
+        own = [(await case(ledger, now - timedelta(days=30))).number for case in (lives.waiting, lives.closed)]
+        other = replace(lives.NOISE, address="崂山区海尔路1号")
+        assert (await lives.waiting(ledger, now, what=other)).lead != (lead := (await ledger.case(own[0])).lead)
+        for _ in range(4):
+            await lives.waiting(ledger, now, what=other)
+            await lives.closed(ledger, now, what=other)
+        assert await found(ledger, now, "噪音", department=lead) == {own[0]}
+        assert await found(ledger, now, "噪音", department=lead, is_open=False) == {own[1]}
 
 
 async def test_words_that_were_erased_are_not_found_any_more(ledger: Ledger, now: datetime):
