@@ -147,9 +147,9 @@ class Search:
         if not department:
             return words.Walk(sa.select(c.number), c.number), ()
         if not is_open:
-            over = sa.and_(a.number == c.number, *_ended(a, department))
-            both = schema.cases.join(schema.assignments, over)
-            return words.Walk(sa.select(c.number).select_from(both), a.number), [sa.exists().where(over)]
+            both, over = schema.cases.join(schema.assignments, _each_by_itself()), _ended(a, department)
+            walk = words.Walk(sa.select(c.number).select_from(both).where(*over), a.number)
+            return walk, [sa.exists().where(a.number == c.number, *over)]
         led, has_task = c.lead == department, sa.and_(a.party == department, a.ended_at.is_(None))
         numbers = sa.union_all(
             sa.select(a.number).where(has_task),
@@ -225,7 +225,7 @@ def _closed_of(department: str, conditions: Conditions, after: tuple[datetime, s
     """By number, as the index of ended tasks has them; a case counts by the first of its tasks."""
     a, earlier = schema.assignments.c, schema.assignments.alias("earlier").c
     first = ~sa.exists().where(earlier.number == a.number, earlier.id < a.id, *_ended(earlier, department))
-    query = _SELECT.join(schema.assignments, a.number == schema.cases.c.number)
+    query = _SELECT.join(schema.assignments, _each_by_itself())
     query = query.where(*_ended(a, department), first, *conditions).order_by(a.number.desc())
     return query if after is None else query.where(a.number < after[1])
 
@@ -235,6 +235,12 @@ def _numbered(conditions: Conditions, after: tuple[datetime, str] | None) -> Lis
     number = schema.cases.c.number
     query = _SELECT.where(*conditions).order_by(number.desc())
     return query if after is None else query.where(number < after[1])
+
+
+def _each_by_itself() -> sa.ColumnElement[bool]:
+    """The case of a task, by its key. Two mere columns PostgreSQL may merge in their order, where the numbers of a day
+    lie together: then it walks through the cases of everybody."""
+    return schema.cases.c.number == schema.assignments.c.number.concat("")
 
 
 def _ended(a: Any, department: str) -> Conditions:
