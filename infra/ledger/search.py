@@ -115,7 +115,7 @@ class Search:
 
     def _is_one_of(self, numbers: Sequence[str]) -> sa.ColumnElement[bool]:
         """As one value: five hundred of them would each be spelled out and read again."""
-        own = schema.complaints.c.number
+        own = schema.cases.c.number
         return own.in_(numbers) if self._db.is_sqlite else own == sa.any_(sa.cast(numbers, _NUMBERS))
 
     async def _with_words(self, wanted: CaseFilter, *, now: datetime, limit: int, below: str | None) -> Page:
@@ -124,7 +124,7 @@ class Search:
         if not terms:
             return Page([], None)
         walk, own = self._walk(wanted.department, is_open=wanted.is_open)
-        query = _SELECT.where(words.having(terms, [*conditions, *own])).order_by(schema.complaints.c.number.desc())
+        query = _SELECT.where(words.having(terms, [*conditions, *own])).order_by(schema.cases.c.number.desc())
         (first, last), looked_at = _span(wanted.number or ""), 0
         below = min(below or LAST, last + LAST)
         async with self._db.read() as connection:
@@ -147,7 +147,7 @@ class Search:
         if not department:
             return words.Walk(sa.select(c.number), c.number), ()
         if not is_open:
-            both, over = schema.cases.join(schema.assignments, _each_by_itself()), _ended(a, department)
+            both, over = schema.cases.join(schema.assignments, _by_key(c.number, a.number)), _ended(a, department)
             walk = words.Walk(sa.select(c.number).select_from(both).where(*over), a.number)
             return walk, [sa.exists().where(a.number == c.number, *over)]
         led, has_task = c.lead == department, sa.and_(a.party == department, a.ended_at.is_(None))
@@ -186,13 +186,19 @@ class Search:
         return max((at for at in found if at is not None), default=None)
 
 
+def _by_key(own: sa.ColumnElement[str], of: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Each row by itself, by its key ``own``. Two mere columns PostgreSQL may merge in their order, where the numbers
+    of a day lie together: then it walks through everybody's cases to those that are wanted."""
+    return own == of.concat("")
+
+
 _NUMBERS = postgresql.ARRAY(sa.Text)
 _SELECT = sa.select(
     schema.cases.c.number,
     sa.func.coalesce(schema.complaints.c.matter["subject"].as_string(), ""),
     *(schema.cases.c[n] for n in ("stage", "outcome", "urgency", "category", "district", "lead")),
     *(schema.cases.c[n] for n in ("opened_at", "closed_at", "result", "due_at", "run_id", "process", "rulebook")),
-).join(schema.complaints, schema.complaints.c.number == schema.cases.c.number)
+).join(schema.complaints, _by_key(schema.complaints.c.number, schema.cases.c.number))
 
 
 def _listed(
@@ -225,7 +231,7 @@ def _closed_of(department: str, conditions: Conditions, after: tuple[datetime, s
     """By number, as the index of ended tasks has them; a case counts by the first of its tasks."""
     a, earlier = schema.assignments.c, schema.assignments.alias("earlier").c
     first = ~sa.exists().where(earlier.number == a.number, earlier.id < a.id, *_ended(earlier, department))
-    query = _SELECT.join(schema.assignments, _each_by_itself())
+    query = _SELECT.join(schema.assignments, _by_key(schema.cases.c.number, a.number))
     query = query.where(*_ended(a, department), first, *conditions).order_by(a.number.desc())
     return query if after is None else query.where(a.number < after[1])
 
@@ -235,12 +241,6 @@ def _numbered(conditions: Conditions, after: tuple[datetime, str] | None) -> Lis
     number = schema.cases.c.number
     query = _SELECT.where(*conditions).order_by(number.desc())
     return query if after is None else query.where(number < after[1])
-
-
-def _each_by_itself() -> sa.ColumnElement[bool]:
-    """The case of a task, by its key. Two mere columns PostgreSQL may merge in their order, where the numbers of a day
-    lie together: then it walks through the cases of everybody."""
-    return schema.cases.c.number == schema.assignments.c.number.concat("")
 
 
 def _ended(a: Any, department: str) -> Conditions:
