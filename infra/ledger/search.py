@@ -17,7 +17,7 @@ from infra.ledger.outbox import GIVEN_UP
 from infra.moment import wall
 from rules.case import Role
 
-Conditions = Sequence[sa.ColumnElement[bool]]
+Conditions = words.Conditions
 Listing = sa.Select[Any]
 Among = Callable[[Listing], sa.ColumnElement[bool]]
 
