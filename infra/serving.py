@@ -7,7 +7,7 @@ import socket
 import uvicorn
 
 from infra import tracing
-from infra.garbage import seldom_collected
+from infra.garbage import OFTENER, seldom_collected
 from infra.ledger import Ledger
 from infra.mail.courier import Courier
 from infra.mail.smtp import Mailer
@@ -53,7 +53,7 @@ def serve_portal() -> None:
         server_header=False,
         proxy_headers=True,
     )
-    seldom_collected()
+    seldom_collected(OFTENER)
     _Server(config).run()
 
 
