@@ -17,7 +17,7 @@ run: ## install, start everything, play 12 sample complaints (more options: make
 test: ## install with test tools and run every test (some of them: make test ARGS="tests/rules -k route")
 	@$(INSTALL) requirements.lock
 	@$(BIN)/python .ci/test_needs.py
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## style, types, import order and size budgets
 	@$(INSTALL) requirements.lock

@@ -37,6 +37,14 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["MINSHENG_DATA_DIR"], ignore_errors=True)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start servers first: one of them waits while the other process computes, and none is left for the end,
+    when that has nothing more to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def apart(call: Callable[[], T]) -> T:
     """Run ``call`` in a thread of its own, because it opens an event loop."""
     with ThreadPoolExecutor(1) as pool:
