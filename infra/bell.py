@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -26,6 +27,8 @@ log = logging.getLogger("minsheng.bell")
 CHANNEL = "minsheng_bell"
 LISTENER = "minsheng bell"
 """How a listening connection is called, so that whoever rings sees whether anybody hears."""
+SQLALCHEMYS_OWN = ("prepared_statement_", "async_")
+"""How the parts of an address begin that the driver does not know."""
 AGAIN = 2.0
 """Seconds before a lost connection is made again."""
 STILL_THERE, SILENCE = 20.0, 5.0
@@ -141,7 +144,10 @@ def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-unty
 
 async def _keep_listening(db: Database, heard: Heard, overheard: Heard) -> None:
     """Hold one connection that listens; when it is lost, or does not answer any more, make another."""
-    address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    _, said = db.engine.dialect.create_connect_args(
+        db.engine.url
+    )  # asyncpg reads addresses otherwise, `ssl=` not at all
+    address = {name: one for name, one in said.items() if not name.startswith(SQLALCHEMYS_OWN)}
     while True:
         try:
             await _listen(address, heard, overheard)
@@ -152,9 +158,9 @@ async def _keep_listening(db: Database, heard: Heard, overheard: Heard) -> None:
             await asyncio.sleep(AGAIN)  # back-off, not a wait for an event
 
 
-async def _listen(address: str, heard: Heard, overheard: Heard) -> None:
+async def _listen(address: Mapping[str, Any], heard: Heard, overheard: Heard) -> None:
     """Listen until the connection is lost. Raises :class:`OSError` (a timeout too) and asyncpg's own errors."""
-    line, lost = await asyncpg.connect(address, timeout=SILENCE, server_settings=_SOON_MISSED), asyncio.Event()
+    line, lost = await asyncpg.connect(**address, timeout=SILENCE, server_settings=_SOON_MISSED), asyncio.Event()
     own = str(line.get_server_pid())
 
     def hear(_line: object, _pid: int, _channel: str, told: object) -> None:

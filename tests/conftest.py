@@ -31,6 +31,8 @@ from tests.lives import NOW  # noqa: E402
 
 Settings.model_config["env_file"] = None
 T = TypeVar("T")
+TOLD_AT_THE_END = "told at the end"
+"""The property of a test whose value is printed below all tests."""
 
 
 def pytest_unconfigure() -> None:
@@ -43,6 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     when that has nothing more to do."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has to tell, whichever process it ran in: of those nobody sees what they print."""
+    for report in terminalreporter.getreports("passed"):
+        for name, told in report.user_properties:
+            if name == TOLD_AT_THE_END:
+                terminalreporter.write_line(f"\n{told}")
 
 
 def apart(call: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ address() { printf %s "$1" | sed -e 's/^postgresql+asyncpg:/postgresql:/' -e 's/
 
 keep() {
     pg_dump --format=custom --dbname="$(address "$2")" --file="$folder/$1.new"
-    pg_restore --list "$folder/$1.new" > /dev/null
+    pg_restore --file=/dev/null "$folder/$1.new"
     mv "$folder/$1.new" "$folder/$1-$day.dump"
 }
 

@@ -147,11 +147,13 @@ class Leases:
     async def to_wake(self, now: datetime, *, limit: int) -> list[Run]:
         """Cases that have somewhere to go at ``now`` (case time) or whose activation died, and that nobody works on.
 
-        It asks "not yet done?", so a day of outage loses nothing; each part is one partial index, O(due).
+        It asks "not yet done?", so a day of outage loses nothing; each part is one partial index, O(due), and begins
+        with those that have waited longest: what moves by the day of its number.
         """
         c, wall_now = schema.cases.c, wall()
-        wants = (c.is_moving, c.next_at <= now, c.lease_until <= wall_now)
-        parts = [sa.select(*_COLUMNS).where(part, is_idle(wall_now)).limit(limit) for part in wants]
+        wants = ((c.is_moving, c.number), (c.next_at <= now, c.next_at), (c.lease_until <= wall_now, c.lease_until))
+        first = sa.select(*_COLUMNS).where(is_idle(wall_now)).limit(limit)
+        parts = [first.where(wanted).order_by(longest) for wanted, longest in wants]
         async with self._db.read() as connection:
             rows = [row for part in parts for row in await connection.execute(part)]
         return list({row.number: Run(*row) for row in rows}.values())

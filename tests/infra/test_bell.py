@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.engine import make_url
 
 from infra import bell
 from infra.bell import _ring_beside, listening, ring
 from infra.ledger import Ledger
 from infra.ledger.database import Database
+from tests.lives import NOW
+
+SSL_REQUEST = bytes([0, 0, 0, 8, 4, 210, 22, 47])
+"""PostgreSQL's protocol, 55.7: the first eight bytes of whoever wants TLS."""
+MONTHS = timedelta(days=90)
 
 
 class Ears:
@@ -107,7 +117,7 @@ async def test_however_a_line_breaks_it_is_made_again(monkeypatch: pytest.Monkey
     faults = [RuntimeError("a library has an error"), asyncio.CancelledError(), ConnectionResetError()]
     listens = asyncio.Event()
 
-    async def listen(address: str, heard: bell.Heard, overheard: bell.Heard) -> None:
+    async def listen(address: dict[str, Any], heard: bell.Heard, overheard: bell.Heard) -> None:
         if faults:
             raise faults.pop()
         listens.set()
@@ -145,6 +155,52 @@ async def test_a_line_that_fell_silent_is_made_again(postgres_url: str, monkeypa
         await relay.close()
         await theirs.close()
         await ours.close()
+
+
+class Sealed(Relay):
+    """A way to PostgreSQL that asks for TLS, as the server of another machine does."""
+
+    def __init__(self, place: str, folder: Path) -> None:
+        super().__init__(place)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(_certificate(folder))
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readexactly(8) != SSL_REQUEST:
+            writer.close()
+            return
+        writer.write(b"S")
+        await writer.start_tls(self._context)
+        await super().take(reader, writer)
+
+
+def _certificate(folder: Path) -> Path:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), NOW, NOW + MONTHS)
+    made = made.sign(key, hashes.SHA256())
+    form = serialization.Encoding.PEM
+    secret = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (file := folder / "server.pem").write_bytes(secret + made.public_bytes(form))
+    return file
+
+
+async def test_rings_are_heard_over_tls_as_the_address_asks_for_it(postgres_url: str, tmp_path: Path):
+    url, ears = make_url(postgres_url), Ears()
+    relay = Sealed(f"{url.query['host']}/.s.PGSQL.{url.query['port']}", tmp_path)
+    server = await asyncio.start_server(relay.take, "127.0.0.1", 0)
+    sealed = {"ssl": "require", "prepared_statement_cache_size": "0"}
+    there = url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1], query=sealed)
+    db = Database(there.render_as_string(hide_password=False))
+    try:
+        async with listening(db, ears.hear):
+            await somebody_hears(db)
+            assert await ring(db, "QD000000-A")
+            while "QD000000-A" not in ears.numbers:
+                await ears.until(len(ears.numbers) + 1)
+    finally:
+        server.close()
+        await db.close()
+        await relay.close()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from infra.ledger import CaseFilter, Ledger, leases, schema
+from infra.ledger.numbers import day_of
 from infra.moment import wall
 from rules.case import Complaint
 from tests import lives
@@ -213,6 +214,13 @@ async def plan(ledger: Ledger, query: sa.Select[Any]) -> str:
             await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN " if dialect.name == "sqlite" else "EXPLAIN "
         return str((await connection.execute(sa.text(explain + text.replace(":", "\\:")))).all())
+
+
+async def test_what_came_on_an_earlier_day_is_woken_first(ledger: Ledger, now: datetime):
+    for days in (2, 1, 0, 3):
+        await lives.received(ledger, now + timedelta(days=days))
+    first = (await ledger.to_wake(now + timedelta(days=4), limit=1))[0]
+    assert day_of(first.number) == now.date()
 
 
 async def woken(ledger: Ledger, now: datetime | None) -> set[str]:

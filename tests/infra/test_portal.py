@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import threading
@@ -21,6 +22,7 @@ from infra.portal.services import Services
 from infra.settings import settings
 from rules.case import Signal
 from rules.decide import PROCEED
+from rules.rulebook import Rulebook, load
 from tests.conftest import apart
 
 NOISE = {"channel": "web", "subject": "半夜施工噪声", "description": "工地每天凌晨打桩", "address": "市南区香港中路"}
@@ -70,6 +72,22 @@ async def test_the_rules_are_read_before_anybody_waits_for_them(sqlite_ledger: L
     services = Services(ledger=sqlite_ledger, settings=settings())
     await services.get_ready()
     assert list(rulebooks._built) == [(await sqlite_ledger.active()).version]
+
+
+async def test_whoever_asks_for_new_rules_first_waits_for_them_and_nobody_else(sqlite_ledger: Ledger, monkeypatch):
+    version, alive, built = (await sqlite_ledger.active()).version, threading.Event(), []
+
+    def build_slowly(texts: dict[str, str]) -> Rulebook:
+        built.append(texts)
+        assert alive.wait(20), "the loop stands still meanwhile"
+        return load(texts)
+
+    monkeypatch.setattr(rulebooks, "_built", {})
+    monkeypatch.setattr(rulebooks, "load", build_slowly)
+    asked = [asyncio.create_task(sqlite_ledger.shelf.version(version)) for _ in range(5)]
+    asyncio.get_running_loop().call_later(0.1, alive.set)
+    assert {book.version for book in await asyncio.gather(*asked)} == {version}
+    assert len(built) == 1
 
 
 async def test_a_portal_without_rules_starts_all_the_same(tmp_path, caplog):
