@@ -89,7 +89,8 @@ class Drafts:
         query = sa.select(*_COLUMNS).where(d.version.is_(None)).order_by(d.id.desc())
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-            return [Draft(**row, changes=await _changes(connection, row["id"])) for row in rows]
+            changes = await _changes(connection, [row["id"] for row in rows])
+        return [Draft(**row, changes=changes[row["id"]]) for row in rows]
 
     async def save(self, id: int, change: DraftFile, *, seen: str | None) -> DraftFile | None:
         """Put one file in. When the file is no longer what the editor has ``seen``, nothing is saved and the answer is
@@ -119,7 +120,7 @@ async def draft_on(connection: AsyncConnection, id: int, *, hold: bool = False) 
     row = (await connection.execute(query.with_for_update() if hold else query)).mappings().first()
     if row is None:
         raise UnknownDraft(id)
-    changes = await _changes(connection, id)
+    changes = (await _changes(connection, [id]))[id]
     texts = {**await texts_on(connection, row["base"]), **{path: c.text for path, c in changes.items()}}
     return Draft(**row, files={path: text for path, text in texts.items() if text is not None}, changes=changes)
 
@@ -129,7 +130,11 @@ async def submitted(connection: AsyncConnection, id: int, version: str) -> None:
     await connection.execute(sa.update(schema.drafts).where(schema.drafts.c.id == id).values(version=version))
 
 
-async def _changes(connection: AsyncConnection, id: int) -> dict[str, DraftFile]:
+async def _changes(connection: AsyncConnection, drafts: Sequence[int]) -> dict[int, dict[str, DraftFile]]:
+    """Draft -> path -> change; one question for all of them."""
     f = schema.draft_files.c
-    query = sa.select(f.path, f.text, f.by, f.at).where(f.draft == id).order_by(f.path)
-    return {row.path: DraftFile(*row) for row in await connection.execute(query)}
+    query = sa.select(f.draft, f.path, f.text, f.by, f.at).where(f.draft.in_(drafts)).order_by(f.path)
+    found: dict[int, dict[str, DraftFile]] = {id: {} for id in drafts}
+    for row in await connection.execute(query):
+        found[row.draft][row.path] = DraftFile(row.path, row.text, row.by, row.at)
+    return found
