@@ -144,9 +144,8 @@ def _listening_beside(place: Path | None, heard: Heard):  # type: ignore[no-unty
 
 async def _keep_listening(db: Database, heard: Heard, overheard: Heard) -> None:
     """Hold one connection that listens; when it is lost, or does not answer any more, make another."""
-    _, said = db.engine.dialect.create_connect_args(
-        db.engine.url
-    )  # asyncpg reads addresses otherwise, `ssl=` not at all
+    # read as SQLAlchemy reads it: `ssl=` is no part of an address to asyncpg itself
+    _, said = db.engine.dialect.create_connect_args(db.engine.url)
     address = {name: one for name, one in said.items() if not name.startswith(SQLALCHEMYS_OWN)}
     while True:
         try:

@@ -34,7 +34,7 @@ def bench(*, as_json: bool, quick: bool, minutes: float | None, **wished: Any) -
     told = summary(wishes, found)
     echo(json.dumps(told) if as_json else _table(told))
     if not (wishes.stored or wishes.embedded):
-        echo(f"for lives_per_s_at_1m add {FILLED}; half an hour more", err=True)
+        echo(f"for lives_per_s_at_1m add {FILLED}; some twelve minutes more, and twenty on a slow machine", err=True)
     for fault_of_life in found.failed[:10]:
         echo(f"a life did not close: {fault_of_life}", err=True)
     if found.logs:
